@@ -1,0 +1,305 @@
+"""A private PostgreSQL + PostGIS cluster, for machines where nobody has set up a database.
+
+It listens on a unix socket in a directory that only its owner can enter, and on no TCP port; whoever can
+open the socket is let in, so there is no password to keep. PostgreSQL refuses to run as root: run as root,
+everything here is done as the account `postgres` that Debian's package creates.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import psycopg
+from psycopg import sql
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+DATABASE = "beacon"
+# The service's own role owns its database and is no superuser: an SQL injection must not become a shell.
+ROLE = "beacon"
+SUPERUSER = "postgres"
+# Part of the socket's name only; said everywhere, or a PGPORT in the environment would be taken.
+PORT = 5432
+
+# sun_path holds 108 bytes with its terminator; PostgreSQL adds "/.s.PGSQL.5432" and a lock file's suffix.
+LONGEST_SOCKET_DIR = 80
+
+DURABLE = """\
+fsync = on
+full_page_writes = on
+synchronous_commit = on
+shared_buffers = '256MB'
+max_wal_size = '2GB'
+"""
+UNSAFE = """\
+fsync = off
+full_page_writes = off
+synchronous_commit = off
+shared_buffers = '64MB'
+"""
+# Terse logs leave out DETAIL lines and statements: those carry identifiers and positions of people.
+COMMON = f"""\
+port = {PORT}
+listen_addresses = ''
+unix_socket_permissions = 0700
+max_connections = 100
+timezone = 'UTC'
+log_timezone = 'UTC'
+jit = off
+random_page_cost = 1.1
+log_error_verbosity = terse
+log_min_error_statement = panic
+log_parameter_max_length_on_error = 0
+"""
+
+
+class ClusterError(Exception):
+    """The private cluster could not be made, started or stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A cluster by the directory that holds all of it: data, log and (where the path is short) the socket."""
+
+    home: Path
+    unsafe: bool = False
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "log"
+
+    @property
+    def socket_dir(self) -> Path:
+        inside = self.home / "socket"
+        if len(os.fsencode(inside)) <= LONGEST_SOCKET_DIR:
+            return inside
+        return Path(tempfile.gettempdir()) / f"beacon-service-{os.getuid()}-{_short_hash(self.home)}"
+
+    def url(self, *, database: str = DATABASE, role: str = ROLE) -> str:
+        socket_dir = quote(str(self.socket_dir), safe="")
+        return f"postgresql+psycopg://{role}@/{database}?host={socket_dir}&port={PORT}"
+
+    def connect(self, *, database: str, role: str = SUPERUSER) -> psycopg.Connection:
+        """Open a connection in autocommit mode, as CREATE DATABASE and the like need it."""
+        host = str(self.socket_dir)
+        return psycopg.connect(host=host, port=PORT, dbname=database, user=role, autocommit=True)
+
+
+def default_home() -> Path:
+    """`var/cluster` in the checkout, or in the working directory where there is no checkout.
+
+    Run as root: a directory of the checkout's own under /var/lib, since `postgres` cannot reach into /root.
+    """
+    beside_package = Path(__file__).resolve().parents[1]
+    root = beside_package if (beside_package / "pyproject.toml").exists() else Path.cwd()
+    if os.geteuid() != 0:
+        return root / "var" / "cluster"
+    return Path("/var/lib/beacon-service") / f"{root.name}-{_short_hash(root)}"
+
+
+def start(cluster: Cluster) -> str:
+    """Make what is missing, start what is stopped, and answer the database's URL; safe to call twice."""
+    _own_directory(cluster.home)
+    with _locked(cluster):
+        _own_directory(cluster.socket_dir)
+        if not cluster.data.exists():
+            _initialise(cluster)
+        if running_pid(cluster) is None:
+            _write_configuration(cluster)
+            _launch(cluster)
+        _prepare_database(cluster)
+    return cluster.url()
+
+
+def stop(cluster: Cluster) -> bool:
+    """Stop the cluster after its open transactions are rolled back; False if it was not running."""
+    if not cluster.home.exists():
+        return False
+    with _locked(cluster):
+        if running_pid(cluster) is None:
+            return False
+        _run(cluster, "pg_ctl", "stop", "-D", str(cluster.data), "-m", "fast", "-w", "-t", "60", "-s")
+    return True
+
+
+def running_pid(cluster: Cluster) -> int | None:
+    """The postmaster's process id, or None.
+
+    pg_ctl, not the pid file, is asked: after a crash the file stays, and its number may be anyone's.
+    """
+    if not (cluster.data / "postmaster.pid").exists():
+        return None
+    status = subprocess.run(
+        _as_owner([str(_binaries(cluster) / "pg_ctl"), "status", "-D", str(cluster.data)]),
+        cwd="/",
+        capture_output=True,
+        check=False,
+    )
+    if status.returncode != 0:
+        return None
+    return int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
+
+
+def find_binaries(version: str | None = None) -> Path:
+    """The directory of PostgreSQL's programs: of this major version, or the newest.
+
+    Raises ClusterError when there is none.
+    """
+    by_version = {
+        path.parent.parent.name: path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")
+    }
+    if version in by_version:
+        return by_version[version]
+    if version is None and by_version:
+        return by_version[max(by_version, key=int)]
+    on_path = _binaries_on_path()
+    if on_path is not None and (version is None or _major_version(on_path) == version):
+        return on_path
+    wanted = f"PostgreSQL {version}" if version else "PostgreSQL"
+    package = f"postgresql-{version}" if version else "postgresql"
+    message = f"{wanted} is not installed; install it with: apt-get install {package} {package}-postgis-3"
+    raise ClusterError(message if version else message.replace("postgresql-postgis-3", "postgis"))
+
+
+def _binaries(cluster: Cluster) -> Path:
+    version_file = cluster.data / "PG_VERSION"
+    return find_binaries(version_file.read_text().strip() if version_file.exists() else None)
+
+
+def _binaries_on_path() -> Path | None:
+    if shutil.which("pg_config"):
+        named = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True)
+        directory = Path(named.stdout.strip())
+        if (directory / "postgres").exists():
+            return directory
+    postgres = shutil.which("postgres")
+    return Path(postgres).resolve().parent if postgres else None
+
+
+def _major_version(binaries: Path) -> str:
+    """`postgres (PostgreSQL) 15.20 (Debian ...)` -> "15"."""
+    answer = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
+    return answer.stdout.split()[2].partition(".")[0]
+
+
+def _owner() -> pwd.struct_passwd | None:
+    """The account to drop to, or None where we are an ordinary user ourselves."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        return pwd.getpwnam("postgres")
+    except KeyError:
+        message = "there is no account named postgres to run the database as; install the package postgresql"
+        raise ClusterError(message) from None
+
+
+def _as_owner(command: Sequence[str]) -> list[str]:
+    if _owner() is None:
+        return list(command)
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--reset-env", *command]
+
+
+def _own_directory(path: Path) -> None:
+    """Make a directory that only the database's owner can enter; refuse one that someone else prepared."""
+    owner = _owner()
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+        if owner is not None:
+            os.chown(path, owner.pw_uid, owner.pw_gid)
+    found = path.lstat()
+    expected_uid = os.geteuid() if owner is None else owner.pw_uid
+    if not path.is_dir() or path.is_symlink() or found.st_uid not in {expected_uid, os.geteuid()}:
+        message = f"{path} belongs to someone else; remove it or set BEACON_CLUSTER_DIR to another directory"
+        raise ClusterError(message)
+    if owner is not None and found.st_uid != owner.pw_uid:
+        os.chown(path, owner.pw_uid, owner.pw_gid)
+    path.chmod(0o700)
+
+
+@contextmanager
+def _locked(cluster: Cluster) -> Iterator[None]:
+    """Hold the cluster's lock file: two services starting at once must not both run initdb."""
+    with (cluster.home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _initialise(cluster: Cluster) -> None:
+    """Run initdb beside the final place and rename: a killed initdb leaves no half-made data directory."""
+    unfinished = cluster.home / "data.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    locale = ("--encoding=UTF8", "--locale=C.UTF-8")
+    safety = ("--no-sync",) if cluster.unsafe else ("--data-checksums",)
+    _run(cluster, "initdb", "-D", str(unfinished), "-U", SUPERUSER, "--auth=trust", *locale, *safety)
+    # No host lines: with no TCP port they would only puzzle whoever reads the file.
+    (unfinished / "pg_hba.conf").write_text("local all all trust\nlocal replication all trust\n")
+    with (unfinished / "postgresql.conf").open("a") as configuration:
+        configuration.write("\ninclude = 'beacon.conf'\n")
+    unfinished.rename(cluster.data)
+
+
+def _write_configuration(cluster: Cluster) -> None:
+    socket = f"unix_socket_directories = '{cluster.socket_dir}'\n"
+    path = cluster.data / "beacon.conf"
+    path.write_text(COMMON + (UNSAFE if cluster.unsafe else DURABLE) + socket)
+    owner = _owner()
+    if owner is not None:
+        os.chown(path, owner.pw_uid, owner.pw_gid)
+
+
+def _launch(cluster: Cluster) -> None:
+    # Recovery after a crash replays up to max_wal_size of log, which takes minutes on a slow disk.
+    arguments = ("start", "-D", str(cluster.data), "-l", str(cluster.log), "-w", "-t", "300", "-s")
+    _run(cluster, "pg_ctl", *arguments)
+
+
+def _prepare_database(cluster: Cluster) -> None:
+    """Create role, database and extension where they are missing."""
+    with cluster.connect(database="postgres") as server:
+        if not server.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
+            server.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(ROLE)))
+        if not server.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            names = (sql.Identifier(DATABASE), sql.Identifier(ROLE))
+            server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+    with cluster.connect(database=DATABASE) as database:
+        if database.execute("SELECT 1 FROM pg_extension WHERE extname = 'postgis'").fetchone():
+            return
+        try:
+            database.execute("CREATE EXTENSION postgis")
+        except (psycopg.errors.UndefinedFile, psycopg.errors.FeatureNotSupported):
+            version = (cluster.data / "PG_VERSION").read_text().strip()
+            message = f"PostGIS is not installed for PostgreSQL {version}; install the package "
+            raise ClusterError(message + f"postgresql-{version}-postgis-3") from None
+
+
+def _run(cluster: Cluster, program: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs as the cluster's owner; its own words become the error."""
+    command = _as_owner([str(_binaries(cluster) / program), *arguments])
+    # Output goes to a file: the postmaster inherits a pipe and would keep us waiting for its end.
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run(command, cwd="/", stdout=output, stderr=subprocess.STDOUT, check=False)
+        output.seek(0)
+        said = " ".join(output.read().split())
+    if done.returncode != 0:
+        raise ClusterError(f"{program} failed: {said or 'no message'} (see {cluster.log})")
+
+
+def _short_hash(path: Path) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:10]

@@ -1,0 +1,154 @@
+"""Settings come from the environment, under the prefix `BEACON_`, and from nowhere else.
+
+Only what belongs to the installation stands here: where the database is, how many threads, which secret. What
+changes a decision (caps, contact policy, thresholds) is configuration in the database, where it has versions.
+Secrets have no default: a service that starts with a well-known key is worse than one that does not start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - pydantic reads the annotations at run time
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+Positive = Annotated[int, Field(ge=1)]
+RateLimit = Annotated[str, Field(pattern=r"^\d+ ?(/|per) ?(second|minute|hour|day)$")]
+
+
+class SettingsError(Exception):
+    """The environment does not describe a service that could start."""
+
+
+class DatabaseSettings(BaseSettings):
+    """What a command needs that touches only the database: migrate, backup, restore."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEACON_", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: str | None = Field(
+        default=None,
+        description="Address of the PostgreSQL database with PostGIS, such as postgresql://beacon@db/beacon. "
+        "Unset: the service starts and uses a private cluster of its own.",
+    )
+    cluster_dir: Path | None = Field(
+        default=None,
+        description="Where the private cluster lives. Unset: var/cluster in the checkout, or a directory "
+        "under /var/lib/beacon-service when run as root.",
+    )
+    allow_unsafe_database: bool = Field(
+        default=False,
+        description="1 starts even though fsync, full_page_writes or synchronous_commit is off. "
+        "For throw-away test databases only: a crash loses what was answered as accepted.",
+    )
+    lock_timeout_s: Positive = Field(
+        default=10, description="Seconds to wait for a row lock before the request is answered 503."
+    )
+    statement_timeout_s: Positive = Field(
+        default=30, description="Seconds that one SQL statement of a request may take."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log line to write."
+    )
+
+    @field_validator("database_url")
+    @classmethod
+    def _spell_the_driver(cls, url: str | None) -> str | None:
+        """Accept the usual `postgresql://` and name the driver; SQLAlchemy would guess another one."""
+        if url is None:
+            return None
+        try:
+            parsed = make_url(url)
+        except ArgumentError:
+            message = "is not a database address; write postgresql://user:password@host/database"
+            raise ValueError(message) from None
+        if parsed.drivername not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            message = "must name a PostgreSQL database: postgresql://user:password@host/database"
+            raise ValueError(message)
+        return parsed.set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment; every error of it in one sentence."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(explain(error)) from None
+
+
+class Settings(DatabaseSettings):
+    """What the web service and the worker need."""
+
+    secret_key: SecretStr = Field(
+        min_length=32,
+        description="Secret from which tokens and cursors are signed, at least 32 characters, the same for "
+        "all processes of an installation. Make one with: openssl rand -hex 32",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
+    server: Literal["granian", "gunicorn"] = Field(
+        default="granian", description="HTTP server that carries the application."
+    )
+    web_processes: Positive = Field(default=1, description="Web processes; about one for each core.")
+    web_threads: Positive = Field(
+        default=4, description="Threads in each web process; each may hold one database connection."
+    )
+    graceful_stop_s: Positive = Field(
+        default=30, description="Seconds that a stopping web process gives the requests it has accepted."
+    )
+    trusted_proxies: int = Field(
+        default=0,
+        ge=0,
+        description="Reverse proxies in front of the service, whose X-Forwarded-For is believed.",
+    )
+    max_body_bytes: Positive = Field(
+        default=4_000_000,
+        description="Largest request body, after decompression. A ping with ten sightings takes about 1 kB.",
+    )
+    max_pings_per_request: Positive = Field(
+        default=1_000, description="Most pings in one request, over all its batches."
+    )
+    rate_limit_key: RateLimit = Field(
+        default="5000/second", description="Requests that one API key may make."
+    )
+    rate_limit_address: RateLimit = Field(
+        default="6000/minute", description="Requests with a publishable key from one network address."
+    )
+    rate_limit_installation: RateLimit = Field(
+        default="240/minute", description="Requests that one installation may make."
+    )
+    rate_limit_registration: RateLimit = Field(
+        default="600/minute", description="Registrations of installations from one network address."
+    )
+    retention_days: Positive = Field(
+        default=30, description="Days after which raw pings and the evidence in decisions are deleted."
+    )
+    worker_tick_ms: int = Field(
+        default=250,
+        ge=50,
+        le=900,
+        description="Milliseconds between looks for due timers; below a second, since a dwell may be at most "
+        "a second late.",
+    )
+
+
+def explain(error: ValidationError) -> str:
+    """All that is wrong with the environment in one line, each by the variable's name.
+
+    `secret_key` missing: "BEACON_SECRET_KEY is not set (Secret from which ...)".
+    """
+    return "; ".join(
+        _explain_one(str(problem["loc"][0]) if problem["loc"] else "", problem["type"], problem["msg"])
+        for problem in error.errors(include_input=False)
+    )
+
+
+def _explain_one(field: str, kind: str, message: str) -> str:
+    variable = f"BEACON_{field.upper()}"
+    if kind == "missing":
+        return f"{variable} is not set ({Settings.model_fields[field].description})"
+    return f"{variable}: {message.removeprefix('Value error, ')}"
