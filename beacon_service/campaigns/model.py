@@ -1,0 +1,242 @@
+"""Campaigns, caps and the ledger as the engine sees them. Values only."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from enum import IntFlag, StrEnum
+from typing import Any, Literal, NewType
+from uuid import UUID
+
+import msgspec
+
+CampaignId = NewType("CampaignId", str)
+# "cap:<owner>:<definition>:<subject>:<period>" or "budget:<campaign>:<period>"
+TallyKey = NewType("TallyKey", str)
+
+Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
+Predicate = Callable[[Mapping[str, Any]], bool]
+
+
+class Reason(StrEnum):
+    """Why a campaign lost at a moment. The order is the order of the rules; `outranked` and below come after them."""
+
+    STALE = "stale"  # the move is older than a moment may be
+    NO_CONSENT = "no_consent"
+    NOT_LIVE = "not_live"  # draft, paused, ended, or outside its dates
+    VISIT = "visit"  # not the visit that its trigger names
+    DAYPART = "daypart"
+    AUDIENCE = "audience"
+    CAP = "cap"  # a cap of its own
+    POLICY = "policy"  # a cap of the contact policy
+    BUDGET = "budget"
+    OUTRANKED = "outranked"
+    HELD_OUT = "held_out"
+    GLOBAL_HOLD_OUT = "global_hold_out"
+    ONE_PER_PING = "one_per_ping"  # an earlier moment of the same ping took the one offer
+
+
+class Outcome(IntFlag):
+    """What became of a decision, as bits of `grants.outcomes`."""
+
+    DELIVERED = 1
+    VIEWED = 2
+    CLICKED = 4
+    DISMISSED = 8
+    REDEEMED = 16
+
+    @classmethod
+    def named(cls, name: str) -> "Outcome":
+        return cls[name.upper()]
+
+
+# Who viewed an offer had it delivered, though the app may not have said so.
+IMPLIED: Mapping[Outcome, Outcome] = {
+    Outcome.DELIVERED: Outcome.DELIVERED,
+    Outcome.VIEWED: Outcome.VIEWED | Outcome.DELIVERED,
+    Outcome.CLICKED: Outcome.CLICKED | Outcome.VIEWED | Outcome.DELIVERED,
+    Outcome.DISMISSED: Outcome.DISMISSED | Outcome.DELIVERED,
+    Outcome.REDEEMED: Outcome.REDEEMED | Outcome.DELIVERED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    kind: Literal["rolling", "calendar", "visit", "lifetime"]
+    n: int = 1
+    unit: Literal["minute", "hour", "day", "week", "month"] = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    scope: Literal["campaign", "all"]
+    subject: Literal["customer", "site", "total"]
+    limit: int
+    counts: Counts
+    window: Window
+    tz: str  # an IANA zone, or "site"
+
+    @property
+    def definition(self) -> str:
+        """Names the cap whatever its limit, so that a changed limit binds the same count."""
+        window = f"{self.window.kind}.{self.window.n}.{self.window.unit}"
+        return f"{self.scope}.{self.subject}.{self.counts}.{window}.{self.tz}"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    move: str
+    zones: frozenset[str]  # ZoneKeys
+    tags: frozenset[str]  # any zone that carries one of these ...
+    site: str | None = None  # ... at this site, or at any
+    dwell_s: int | None = None
+    nth: int | None = None  # 1: the first visit only
+
+
+@dataclass(frozen=True, slots=True)
+class Daypart:
+    days: frozenset[int]  # 0 is Monday
+    start: time
+    end: time  # at or before start: runs past midnight, and belongs to the day on which it began
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    total: int | None = None
+    per_day: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    id: str
+    title: str
+    body: str
+    image_url: str | None = None
+    link: str | None = None
+    code: str | None = None
+    expires_after: timedelta = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    id: CampaignId
+    revision: int
+    name: str
+    status: Literal["draft", "published", "paused", "ended"]
+    priority: int
+    starts_at: datetime | None
+    ends_at: datetime | None
+    trigger: Trigger
+    audience: Predicate | None = field(repr=False)
+    dayparts: tuple[Daypart, ...]
+    caps: tuple[Cap, ...]
+    budget: Budget | None
+    hold_out: float
+    obeys_policy: bool
+    counts_towards_policy: bool
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What binds all campaigns together."""
+
+    caps: tuple[Cap, ...] = ()
+    hold_out: float = 0.0
+
+
+class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A customer's stays in one place joined over short gaps. The place is a zone key, or a site's id."""
+
+    number: int  # the how-manieth
+    started_at: datetime
+    left_at: datetime | None = None  # when its last stay closed; none while one is open
+    open: int = 0  # stays that are open now, over all phones
+    dwelled_s: tuple[int, ...] = ()  # thresholds already passed in this visit
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept with a customer between two moments."""
+
+    visits: dict[str, Visit] = {}
+    arms: dict[str, str] = {}  # campaign -> offered | held_out, fixed at first assignment
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """A row of the ledger as caps read it."""
+
+    campaign: str
+    arm: Literal["offered", "held_out"]
+    site: str
+    policy: bool
+    decided_at: datetime
+    open: bool
+    outcomes: int
+
+    def counts_as(self, kind: str) -> bool:
+        """Whether a cap of that kind counts it: it happened, or it may yet, or (held out) it would have."""
+        if kind == "decided" or self.open or self.arm == "held_out":
+            return True
+        return bool(self.outcomes & Outcome.named(kind))
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A move that could trigger something. `key` is unique for ever: a moment is decided once."""
+
+    key: UUID
+    customer_key: int
+    installation_key: int
+    site: str
+    zone: str
+    move: str
+    dwell_s: int | None
+    visit: int
+    visit_started_at: datetime  # of the visit to the site: for caps by visit
+    at: datetime
+    seed: int
+    channel: str  # response | inbox
+
+
+class Charge(msgspec.Struct, frozen=True):
+    """A claim on a shared count: `amount` more of `key`, of which `limit` may be used.
+
+    A rolling window is counted from the ledger `since` that instant, its row being a lock only; the others keep
+    their count in the row.
+    """
+
+    key: TallyKey
+    limit: int
+    counts: Counts = "decided"
+    amount: int = 1
+    since: datetime | None = None
+    campaign: str | None = None  # what the ledger is filtered by when a count is made from it
+    site: str | None = None
+    start_at: datetime | None = None  # of the calendar period
+    label: str = ""
+    reason: Reason = Reason.CAP
+
+
+class Granted(msgspec.Struct, frozen=True):
+    """One campaign charged by a moment: a new row of the ledger."""
+
+    campaign: str
+    arm: Literal["offered", "held_out"]
+    offer_id: str | None
+    policy: bool
+    closes_at: datetime
+    charges: tuple[Charge, ...] = ()
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What was chosen at a moment, and for every campaign that lost, why."""
+
+    id: UUID
+    moment: Moment
+    campaign: str | None
+    revision: int | None
+    offer: Offer | None
+    expires_at: datetime | None
+    reasons: dict[str, str]
+    counts: tuple[tuple[str, str, int, int], ...]
+    draws: dict[str, tuple[float, float]]
+    grants: tuple[Granted, ...]
+    refusals: tuple[str, ...] = ()

@@ -1,0 +1,23 @@
+"""The person and the phone as the engine sees them. Values only."""
+
+from typing import Any
+
+import msgspec
+
+from beacon_service.visits.model import Presence
+
+
+class Installation(msgspec.Struct, frozen=True):
+    key: int
+    id: str
+    customer_key: int
+    location: bool  # consent to be located
+    presence: Presence
+
+
+class Customer(msgspec.Struct, frozen=True):
+    key: int
+    id: str
+    anonymous: bool
+    attributes: dict[str, Any]
+    marketing: bool  # consent to be sent offers

@@ -1,0 +1,57 @@
+"""Presence: where one installation is held to be, and the moves that come of it. Values only."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from beacon_service.zones.model import Heard
+
+MoveType = Literal["entered", "dwelled", "exited"]
+StayState = Literal["entering", "inside", "exiting"]
+
+
+class Stay(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One installation's stay in a zone. `since_at`: first evidence while entering, the entry from then on."""
+
+    zone: str
+    state: StayState
+    since_at: datetime
+    last_at: datetime  # last evidence of being inside
+    pings: int = 1  # that confirmed an entry so far
+    leaving_at: datetime | None = None  # since when it is `exiting`
+    dwells_s: tuple[int, ...] = ()  # thresholds still ahead, ascending
+    hold_s: int = 0  # how long an exit is held
+    probability: float = 0.0
+
+
+class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that is kept between two pings of an installation; small, so that it can be rewritten by each."""
+
+    last_at: datetime | None = None  # newest ping applied
+    fired_at: datetime | None = None  # newest timer fired
+    lag_ms: int = 0  # received - at of the ping that armed the timers
+    offset_ms: int = 0  # the phone's clock is behind the server's by so much
+    stays: tuple[Stay, ...] = ()
+    heard: tuple[Heard, ...] = ()
+    fix: tuple[datetime, float, float, float] | None = None  # at, longitude, latitude, accuracy_m: jump screening
+    ping: tuple[str, str] | None = None  # (received_on, ping_id) that timers' decisions rest on
+
+    @property
+    def lag(self) -> timedelta:
+        return timedelta(milliseconds=self.lag_ms)
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A stay's change. `at` is when it happened on the phone's clock, which may be before it was seen."""
+
+    zone: str
+    type: MoveType
+    at: datetime
+    probability: float
+    dwell_s: int | None = None
+
+    @property
+    def confidence(self) -> int:
+        """1 to 3: a coin's toss or so, likely, as good as sure."""
+        return 3 if self.probability >= 0.9 else 2 if self.probability >= 0.6 else 1  # noqa: PLR2004

@@ -1,0 +1,110 @@
+"""Places: sites, floors, zones and beacons as the engine sees them. Values only."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType
+from zoneinfo import ZoneInfo
+
+import msgspec
+from shapely.geometry.base import BaseGeometry
+
+SiteId = NewType("SiteId", str)
+FloorId = NewType("FloorId", str)
+BeaconId = NewType("BeaconId", str)
+# "site/zone": ids never contain a slash, so one text names a zone everywhere in the core.
+ZoneKey = NewType("ZoneKey", str)
+# "ibeacon:<uuid>:<major>:<minor>", "eddystone_uid:<namespace>:<instance>", "altbeacon:<id1>:<id2>:<id3>", "mac:<mac>"
+Identity = NewType("Identity", str)
+
+
+def zone_key(site: str, zone: str) -> ZoneKey:
+    return ZoneKey(f"{site}/{zone}")
+
+
+def split_zone_key(key: ZoneKey) -> tuple[SiteId, str]:
+    site, _, zone = key.partition("/")
+    return SiteId(site), zone
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    id: SiteId
+    name: str
+    time_zone: ZoneInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    key: ZoneKey
+    site: SiteId
+    floor: FloorId | None  # None: outdoors, a geofence; it holds on every floor
+    name: str
+    geometry: BaseGeometry = field(repr=False)
+    tags: frozenset[str] = frozenset()
+    priority: int = 0
+    sensitive: bool = False
+    dwell_s: tuple[int, ...] = ()
+    enter_confirm: int | None = None  # pings that confirm an entry; None: the default
+    exit_hold_s: int | None = None
+    area_m2: float = 0.0
+    depth: int = 0  # how many zones of its site and floor contain it
+
+
+@dataclass(frozen=True, slots=True)
+class Beacon:
+    id: BeaconId
+    site: SiteId
+    floor: FloorId | None
+    longitude: float
+    latitude: float
+    identities: tuple[Identity, ...]
+    tx_power_dbm: int | None  # calibrated at 1 m; None: what the sighting says, else the default
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One hearing of one transmitter. `identity` is what was advertised, `mac` the address where the phone tells it."""
+
+    identity: Identity | None
+    mac: Identity | None
+    rssi_dbm: float
+    tx_power_dbm: float | None = None
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A fix of the phone's own; accuracy is the radius that holds 68 % (as Android and iOS report it)."""
+
+    longitude: float
+    latitude: float
+    accuracy_m: float
+    floor: str | None = None
+    mocked: bool = False
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What an installation still remembers of a beacon: its level, smoothed, and when it was last heard."""
+
+    beacon: str
+    rssi_dbm: float
+    at: datetime
+    tx_power_dbm: float | None = None
+
+
+class Located(msgspec.Struct, frozen=True):
+    """Where a ping was held to be. `zones`: each zone that may hold it, with the probability, most probable first.
+
+    `source` is `beacons`, `position` or `none`; with `none` nothing was heard that says where, and nothing changes.
+    """
+
+    source: str
+    zones: tuple[tuple[str, float], ...] = ()
+    longitude: float | None = None
+    latitude: float | None = None
+    accuracy_m: float | None = None
+    floor: str | None = None
+    beacons: tuple[tuple[str, float], ...] = ()  # used, with their weight
+
+    def probability(self, zone: str) -> float:
+        return next((p for key, p in self.zones if key == zone), 0.0)
+
+
+NOWHERE = Located(source="none")

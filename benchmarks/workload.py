@@ -1,0 +1,157 @@
+"""The same work for every contestant: one town of zones, its campaigns, its people, and how they walk.
+
+Everything here is pure and follows from a seed, so what must come out of a ping is known before it is sent,
+and a contestant that answers quickly but wrongly is found out.
+"""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+SITE = "bench"
+ROWS, COLUMNS = 25, 40
+ZONES = ROWS * COLUMNS
+CUSTOMERS = 50_000
+CELL_M = 25.0
+SOUTH, WEST = 30.29, 120.07
+M_PER_DEGREE_LATITUDE = 111_195.0  # 6371008.8 m * pi / 180
+M_PER_DEGREE_LONGITUDE = M_PER_DEGREE_LATITUDE * math.cos(math.radians(SOUTH))
+
+# At most 3 m beside the centre of a cell: with 5 m of accuracy the ping is unmistakably in that cell.
+JITTER_M = 3.0
+ACCURACY_M = 5.0
+
+# A hundred people, because a gateway's batch carries one ping of each.
+COHORT = 100
+# 20 steps of 5 s keep a walk within the two minutes in which a move may still make an offer.
+STEPS = 20
+STEP_S = 5.0
+
+GOLD_SHARE = 0.25
+OFFERS_PER_CUSTOMER_AND_DAY = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Of all pings, the share that enters a zone; of these, gold customers (a quarter) are due an offer.
+
+    0.2: 80 % of the pings change nothing, 15 % move without an offer, 5 % make one.
+    """
+
+    moving: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlan:
+    """A campaign on entering one zone, for gold customers; `per_day` None is a cap over the whole life."""
+
+    name: str
+    zone: int
+    priority: int
+    cap_per_customer: int | None
+    rolling_days: int | None
+    all_day: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPing:
+    """One ping and what must come of it. `step` 0 is the warm-up that places a person."""
+
+    person: int
+    step: int
+    zone: int
+    latitude: float
+    longitude: float
+    enters: bool
+    offers: bool
+
+
+def zone_name(zone: int) -> str:
+    return f"cell-{zone:04d}"
+
+
+def person_name(person: int) -> str:
+    return f"phone-{person:05d}"
+
+
+def customer_name(person: int) -> str:
+    return f"person-{person:05d}"
+
+
+def token_of(person: int) -> str:
+    """The installation token of a person; as long as a real one, and known to both sides of the benchmark."""
+    return f"bench-installation-token-{person:08d}-0123456789"
+
+
+def tier_of(person: int) -> str:
+    return "gold" if person % round(1 / GOLD_SHARE) == 0 else "basic"
+
+
+def corner(row: int, column: int) -> tuple[float, float]:
+    """Longitude and latitude of a cell's south-western corner, rounded so that neighbours share it exactly."""
+    return (
+        round(WEST + column * CELL_M / M_PER_DEGREE_LONGITUDE, 9),
+        round(SOUTH + row * CELL_M / M_PER_DEGREE_LATITUDE, 9),
+    )
+
+
+def zone_ring(zone: int) -> list[tuple[float, float]]:
+    row, column = divmod(zone, COLUMNS)
+    south_west, south_east = corner(row, column), corner(row, column + 1)
+    north_east, north_west = corner(row + 1, column + 1), corner(row + 1, column)
+    return [south_west, south_east, north_east, north_west, south_west]
+
+
+def zone_polygon(zone: int) -> str:
+    return json.dumps({"type": "Polygon", "coordinates": [zone_ring(zone)]})
+
+
+def campaigns() -> Iterator[CampaignPlan]:
+    """Three a zone; which of the three comes first turns with the zone, so that each kind wins somewhere."""
+    for zone in range(ZONES):
+        priorities = [(30, 20, 10)[(zone + turn) % 3] for turn in range(3)]
+        name = zone_name(zone)
+        yield CampaignPlan(f"{name}-twice-a-day", zone, priorities[0], 2, 1, all_day=False)
+        yield CampaignPlan(f"{name}-once-ever", zone, priorities[1], 1, None, all_day=False)
+        yield CampaignPlan(f"{name}-all-day", zone, priorities[2], None, None, all_day=True)
+
+
+def winner(zone: int) -> str:
+    """The campaign that must win in this zone as long as no cap speaks against it."""
+    return f"{zone_name(zone)}-{('twice-a-day', 'all-day', 'once-ever')[zone % 3]}"
+
+
+def cohort_walk(cohort: int, *, seed: int, mix: Mix) -> Iterator[PlannedPing]:
+    """All pings of a cohort, step by step, each person once a step.
+
+    People walk along their row and never come back to a cell, so every entry is the first of its visit.
+    """
+    draw = random.Random(f"{seed}/{cohort}")
+    people = range(cohort * COHORT, (cohort + 1) * COHORT)
+    where = {person: draw.randrange(ROWS) * COLUMNS + draw.randrange(COLUMNS - STEPS) for person in people}
+    offers = dict.fromkeys(people, 0)
+    for step in range(STEPS + 1):
+        for person in people:
+            moves = step > 0 and draw.random() < mix.moving
+            where[person] += moves
+            enters = moves or step == 0
+            due = enters and tier_of(person) == "gold" and offers[person] < OFFERS_PER_CUSTOMER_AND_DAY
+            offers[person] += due
+            yield _ping(draw, person, step, where[person], enters=enters, offers=due)
+
+
+def _ping(draw: random.Random, person: int, step: int, zone: int, *, enters: bool, offers: bool) -> PlannedPing:
+    row, column = divmod(zone, COLUMNS)
+    east_m = (column + 0.5) * CELL_M + draw.uniform(-JITTER_M, JITTER_M)
+    north_m = (row + 0.5) * CELL_M + draw.uniform(-JITTER_M, JITTER_M)
+    return PlannedPing(
+        person=person,
+        step=step,
+        zone=zone,
+        latitude=round(SOUTH + north_m / M_PER_DEGREE_LATITUDE, 7),
+        longitude=round(WEST + east_m / M_PER_DEGREE_LONGITUDE, 7),
+        enters=enters,
+        offers=offers,
+    )
