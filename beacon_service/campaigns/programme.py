@@ -1,0 +1,178 @@
+"""All campaigns in memory, indexed by what triggers them: a moment finds its candidates by dict lookups."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from beacon_service.campaigns.audience import compile_rule
+from beacon_service.campaigns.model import (
+    Budget,
+    Campaign,
+    CampaignId,
+    Cap,
+    Daypart,
+    Offer,
+    Policy,
+    Trigger,
+    Window,
+)
+from beacon_service.configuration.model import Body, Documents
+from beacon_service.zones.model import Zone, zone_key
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+# A zone's key, or (tag, site or None for any site): what a trigger names.
+Place: TypeAlias = str | tuple[str, str | None]
+Index: TypeAlias = Mapping[tuple[Place, str, int | None], tuple[Campaign, ...]]
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Programme:
+    """Campaigns and contact policy as of one version of the configuration."""
+
+    campaigns: Mapping[str, Campaign] = field(default_factory=_nothing)
+    policy: Policy = field(default_factory=Policy)
+    _by_trigger: Index = field(repr=False, default_factory=_nothing)
+    _dwells: Mapping[Place, frozenset[int]] = field(repr=False, default_factory=_nothing)
+
+    def updated(self, changes: Documents) -> "Programme":
+        """The programme with the changes applied."""
+        policy = self.policy
+        for _, body in changes.of("policy"):
+            policy = Policy() if body is None else policy_of(body)
+        campaigns = dict(self.campaigns)
+        for key, body in changes.of("campaign"):
+            if body is None:
+                campaigns.pop(key, None)
+            else:
+                campaigns[key] = campaign_of(body)
+        return Programme(
+            MappingProxyType(campaigns),
+            policy,
+            _by_trigger(campaigns.values()),
+            _dwell_thresholds(campaigns.values()),
+        )
+
+    def candidates(self, zone: Zone, move: str, dwell_s: int | None) -> tuple[Campaign, ...]:
+        """The campaigns whose trigger names this zone and move, by id; drafts are nobody's candidates."""
+        found = {
+            campaign.id: campaign
+            for place in _places(zone)
+            for campaign in self._by_trigger.get((place, move, dwell_s), ())
+        }
+        return tuple(found[campaign_id] for campaign_id in sorted(found))
+
+    def dwells(self, zone: Zone) -> tuple[int, ...]:
+        """The thresholds that a stay in the zone arms: its own and published campaigns', ascending."""
+        thresholds = set(zone.dwell_s).union(*(self._dwells.get(place, ()) for place in _places(zone)))
+        return tuple(sorted(thresholds))
+
+
+def _places(zone: Zone) -> list[Place]:
+    tagged = [(tag, site) for tag in zone.tags for site in (zone.site, None)]
+    return [zone.key, *tagged]
+
+
+def _named(trigger: Trigger) -> list[Place]:
+    return [*trigger.zones, *((tag, trigger.site) for tag in trigger.tags)]
+
+
+def _by_trigger(campaigns: Iterable[Campaign]) -> Index:
+    index: dict[tuple[Place, str, int | None], tuple[Campaign, ...]] = {}
+    for campaign in campaigns:
+        if campaign.status == "draft":
+            continue
+        for place in _named(campaign.trigger):
+            key = (place, campaign.trigger.move, campaign.trigger.dwell_s)
+            index[key] = (*index.get(key, ()), campaign)
+    return MappingProxyType(index)
+
+
+def _dwell_thresholds(campaigns: Iterable[Campaign]) -> Mapping[Place, frozenset[int]]:
+    thresholds: dict[Place, frozenset[int]] = {}
+    for campaign in campaigns:
+        if campaign.status != "published" or campaign.trigger.dwell_s is None:
+            continue
+        for place in _named(campaign.trigger):
+            thresholds[place] = thresholds.get(place, frozenset()) | {campaign.trigger.dwell_s}
+    return MappingProxyType(thresholds)
+
+
+def policy_of(body: Body) -> Policy:
+    return Policy(caps=tuple(_cap(cap) for cap in body["caps"]), hold_out=body["hold_out"])
+
+
+def campaign_of(body: Body) -> Campaign:
+    """The campaign that a document of the log describes; the document was checked when it was accepted."""
+    return Campaign(
+        id=CampaignId(body["id"]),
+        revision=body["revision"],
+        name=body["name"],
+        status=body["status"],
+        priority=body["priority"],
+        starts_at=_instant(body.get("starts_at")),
+        ends_at=_instant(body.get("ends_at")),
+        trigger=_trigger(body["trigger"]),
+        audience=compile_rule(body["audience"]) if body.get("audience") else None,
+        dayparts=tuple(_daypart(daypart) for daypart in body["dayparts"]),
+        caps=tuple(_cap(cap) for cap in body["caps"]),
+        budget=_budget(body.get("budget")),
+        hold_out=body["hold_out"],
+        obeys_policy=body["obeys_policy"],
+        counts_towards_policy=body["counts_towards_policy"],
+        offers=tuple(_offer(offer) for offer in body["offers"]),
+    )
+
+
+def _instant(value: str | None) -> datetime | None:
+    return datetime.fromisoformat(value) if value else None
+
+
+def _trigger(body: Body) -> Trigger:
+    return Trigger(
+        move=body["move"],
+        zones=frozenset(zone_key(zone["site"], zone["zone"]) for zone in body.get("zones") or ()),
+        tags=frozenset(body.get("tags") or ()),
+        site=body.get("site"),
+        dwell_s=body.get("dwell_s"),
+        nth=body.get("nth"),
+    )
+
+
+def _daypart(body: Body) -> Daypart:
+    days = frozenset(DAYS.index(day) for day in body["days"])
+    return Daypart(days, time.fromisoformat(body["from"]), time.fromisoformat(body["to"]))
+
+
+def _cap(body: Body) -> Cap:
+    window = body["window"]
+    return Cap(
+        scope=body["scope"],
+        subject=body["subject"],
+        limit=body["limit"],
+        counts=body["counts"],
+        window=Window(window["kind"], window["n"], window["unit"]),
+        tz=body["tz"],
+    )
+
+
+def _budget(body: Body | None) -> Budget | None:
+    return None if body is None else Budget(body.get("total"), body.get("per_day"))
+
+
+def _offer(body: Body) -> Offer:
+    return Offer(
+        id=body["id"],
+        title=body["title"],
+        body=body["body"],
+        image_url=body.get("image_url"),
+        link=body.get("link"),
+        code=body.get("code"),
+        expires_after=timedelta(seconds=body["expires_after_s"]),
+    )

@@ -1,0 +1,41 @@
+"""All configuration is documents, each logged with every version that it ever had. Values only."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias, get_args
+
+Kind: TypeAlias = Literal["site", "floor", "zone", "beacon", "campaign", "policy"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+Body: TypeAlias = Mapping[str, Any]
+
+POLICY_KEY = "policy"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One edit: the document as it is from now on, or None where it was deleted."""
+
+    kind: Kind
+    key: str
+    body: Body | None
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """The latest body of each document that changed up to `version`; None stands for a deletion."""
+
+    version: int
+    bodies: Mapping[tuple[Kind, str], Body | None] = field(repr=False)
+
+    def of(self, kind: Kind) -> Iterator[tuple[str, Body | None]]:
+        """Yield (key, body) of one kind, by key."""
+        for (found, key), body in sorted(self.bodies.items(), key=lambda item: item[0]):
+            if found == kind:
+                yield key, body
+
+    def names(self, *kinds: Kind) -> bool:
+        """Whether a document of one of these kinds is among them."""
+        return any(kind in kinds for kind, _ in self.bodies)
+
+
+NOTHING = Documents(version=0, bodies={})

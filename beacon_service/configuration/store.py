@@ -1,0 +1,92 @@
+"""The configuration's log in the database: append-only, one version an edit, readable as of any version."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg.rows import tuple_row
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from beacon_service.configuration.model import Documents, Entry
+from beacon_service.configuration.orm import CatalogueLogRow, CatalogueRow
+from beacon_service.errors import Problem
+
+# The advisory lock that deciding transactions hold shared and edits hold alone: "BEACON" in ASCII.
+CATALOGUE_LOCK = 0x424541434F4E
+# Requests decide in milliseconds, so whoever waits for longer waits for something that is stuck.
+LOCK_TIMEOUT = "5s"
+
+
+class ConfigurationBusy(Problem):
+    """An edit found decisions in flight that did not end in time."""
+
+    status = 503
+    code = "configuration_busy"
+    title = "The configuration is in use just now; send the same request again"
+    retry_after_s = 2
+
+
+def lock(session: Session) -> None:
+    """Wait for the decisions in flight and hold off later ones until the session's transaction ends.
+
+    Take it before reading what an edit depends on. Raises ConfigurationBusy after five seconds.
+    """
+    usual = session.scalar(text("SELECT current_setting('lock_timeout')"))
+    session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": LOCK_TIMEOUT})
+    try:
+        session.execute(select(func.pg_advisory_xact_lock(CATALOGUE_LOCK)))
+    except OperationalError as error:
+        if isinstance(error.orig, psycopg.errors.LockNotAvailable):
+            raise ConfigurationBusy from error
+        raise
+    session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": usual})
+
+
+def record(session: Session, entries: Sequence[Entry], *, actor: str, at: datetime) -> int:
+    """Append an edit of one or more documents to the log and answer the version that it makes.
+
+    The edit binds every decision that starts after the session's transaction commits.
+    """
+    lock(session)
+    raised = update(CatalogueRow).values(version=CatalogueRow.version + 1).returning(CatalogueRow.version)
+    version = session.execute(raised).scalar_one()
+    rows = [
+        {
+            "kind": entry.kind,
+            "key": entry.key,
+            "version": version,
+            "body": None if entry.body is None else dict(entry.body),
+            "at": at,
+            "actor": actor,
+        }
+        for entry in entries
+    ]
+    session.execute(insert(CatalogueLogRow), rows)
+    return version
+
+
+def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | None = None) -> Documents:
+    """The latest body of each document logged after `since`, up to `upto` or to now, and the version reached.
+
+    With neither bound it is the whole configuration; with `since` what changed; with `upto` what held then.
+    """
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(_LATEST, {"since": since, "upto": upto})
+    rows = cursor.fetchall()
+    bodies = {(kind, key): None if body is None else msgspec.json.decode(body) for kind, key, body, _ in rows}
+    if since == 0:
+        bodies = {name: body for name, body in bodies.items() if body is not None}
+    return Documents(version=max((version for *_, version in rows), default=since), bodies=bodies)
+
+
+# As text: psycopg would decode json with Python's own, slower decoder.
+_LATEST = """
+SELECT DISTINCT ON (kind, key) kind, key, body::text, version
+FROM catalogue_log
+WHERE version > %(since)s AND (%(upto)s::bigint IS NULL OR version <= %(upto)s)
+ORDER BY kind, key, version DESC
+"""

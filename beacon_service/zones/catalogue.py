@@ -1,0 +1,191 @@
+"""The catalogue in memory: where everything is, and which zones cover a point, without asking the database.
+
+PostGIS holds the truth; the index answers as its `ST_Covers` does, boundaries included (how close the two
+come is told in `tests/integration/zones`). `Places` is a value: an edit makes a new one, and whoever decides
+with the old one goes on undisturbed.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from beacon_service.configuration.model import Body, Documents
+from beacon_service.zones.geometry import areas_m2
+from beacon_service.zones.model import (
+    Beacon,
+    BeaconId,
+    FloorId,
+    Identity,
+    Sighting,
+    Site,
+    SiteId,
+    Zone,
+    ZoneKey,
+    zone_key,
+)
+from beacon_service.zones.nesting import depths
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    site: SiteId
+    id: FloorId
+    name: str
+    level: int
+    outline: BaseGeometry | None = field(repr=False, default=None)
+
+
+class Transmitter(NamedTuple):
+    beacon: Beacon
+    active: bool
+
+
+class ZoneIndex:
+    """Answers which zones cover which points, for many points at once."""
+
+    def __init__(self, zones: Iterable[Zone]) -> None:
+        self.zones: tuple[Zone, ...] = tuple(sorted(zones, key=lambda zone: zone.key))
+        self._geometries = np.array([zone.geometry for zone in self.zones], dtype=object)
+        self._tree = shapely.STRtree(self._geometries)
+        shapely.prepare(self._geometries)
+        # GEOS builds what it prepares at the first question, which two threads must not ask at once.
+        inside = shapely.point_on_surface(self._geometries)
+        shapely.intersects(self._geometries, inside)
+        self._tree.query(inside[:1])
+
+    def covering(self, points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Pairs (index of a point, index of a zone that covers it), by point and then by zone.
+
+        `points` has the shape (n, 2): longitude and latitude. A point on a boundary is covered, one in a hole
+        is not.
+        """
+        point, zone = self._tree.query(shapely.points(points))
+        covers = shapely.intersects_xy(self._geometries[zone], points[point, 0], points[point, 1])
+        point, zone = point[covers], zone[covers]
+        order = np.lexsort((zone, point))
+        return point[order], zone[order]
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Sites, floors, zones and beacons as of one version of the configuration."""
+
+    sites: Mapping[SiteId, Site] = field(default_factory=_nothing)
+    floors: Mapping[str, Floor] = field(default_factory=_nothing)  # by "site/floor"
+    zones: Mapping[ZoneKey, Zone] = field(default_factory=_nothing)
+    beacons: Mapping[BeaconId, Transmitter] = field(default_factory=_nothing)
+    index: ZoneIndex = field(repr=False, default_factory=lambda: ZoneIndex(()))
+    # Every identity that some beacon has, with the one active beacon that it names, if it is just one.
+    _heard_as: Mapping[Identity, Beacon | None] = field(repr=False, default_factory=_nothing)
+
+    def updated(self, changes: Documents) -> "Places":
+        """These places with the changes applied; what did not change is shared, not copied."""
+        places = replace(
+            self,
+            sites=_merged(self.sites, changes.of("site"), _site),
+            floors=_merged(self.floors, changes.of("floor"), _floor),
+        )
+        if changes.names("zone"):
+            zones = _with_measures(_merged(self.zones, changes.of("zone"), _zone))
+            places = replace(places, zones=zones, index=ZoneIndex(zones.values()))
+        if changes.names("beacon"):
+            beacons = _merged(self.beacons, changes.of("beacon"), _transmitter)
+            places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))
+        return places
+
+    def beacon(self, sighting: Sighting) -> Beacon | None:
+        """The beacon that was heard, if that is certain.
+
+        A MAC tells radios apart that share one advertised identity, so where a beacon lists the MAC it alone
+        is asked, even if that beacon is out of use. Otherwise the advertised identity decides, if exactly one
+        active beacon has it.
+        """
+        if sighting.mac is not None and sighting.mac in self._heard_as:
+            return self._heard_as[sighting.mac]
+        return self._heard_as.get(sighting.identity) if sighting.identity is not None else None
+
+
+def _merged(
+    old: Mapping[Any, Any], changes: Iterable[tuple[str, Body | None]], read: Callable[[Body], Any]
+) -> Mapping[Any, Any]:
+    merged = dict(old)
+    for key, body in changes:
+        if body is None:
+            merged.pop(key, None)
+        else:
+            merged[key] = read(body)
+    return MappingProxyType(merged)
+
+
+def _site(body: Body) -> Site:
+    return Site(SiteId(body["id"]), body["name"], ZoneInfo(body["time_zone"]))
+
+
+def _floor(body: Body) -> Floor:
+    outline = _geometry(body["outline"]) if body.get("outline") else None
+    return Floor(SiteId(body["site"]), FloorId(body["id"]), body["name"], body["level"], outline)
+
+
+def _zone(body: Body) -> Zone:
+    return Zone(
+        key=zone_key(body["site"], body["id"]),
+        site=SiteId(body["site"]),
+        floor=body["floor"],
+        name=body["name"],
+        geometry=_geometry(body["geometry"]),
+        tags=frozenset(body["tags"]),
+        priority=body["priority"],
+        sensitive=body["sensitive"],
+        dwell_s=tuple(sorted(body["dwell_s"])),
+        enter_confirm=body["enter_confirm"],
+        exit_hold_s=body["exit_hold_s"],
+    )
+
+
+def _transmitter(body: Body) -> Transmitter:
+    beacon = Beacon(
+        id=BeaconId(body["id"]),
+        site=SiteId(body["site"]),
+        floor=body["floor"],
+        longitude=body["longitude"],
+        latitude=body["latitude"],
+        identities=tuple(Identity(identity) for identity in body["identities"]),
+        tx_power_dbm=body["tx_power_dbm"],
+    )
+    return Transmitter(beacon, active=body["status"] == "active")
+
+
+def _geometry(body: Body) -> BaseGeometry:
+    # GEOS reads the text five times faster than Python builds the rings, and to the same doubles.
+    return shapely.from_geojson(msgspec.json.encode(body))
+
+
+def _with_measures(zones: Mapping[ZoneKey, Zone]) -> Mapping[ZoneKey, Zone]:
+    """Each zone with its area, and with its depth among the zones as they are now."""
+    found = tuple(zones.values())
+    areas = areas_m2([zone.geometry for zone in found])
+    measured = [replace(zone, area_m2=area) for zone, area in zip(found, areas, strict=True)]
+    nested = zip(measured, depths(measured), strict=True)
+    return MappingProxyType({zone.key: replace(zone, depth=depth) for zone, depth in nested})
+
+
+def _heard_as(transmitters: Iterable[Transmitter]) -> Mapping[Identity, Beacon | None]:
+    holders: dict[Identity, list[Beacon]] = {}
+    for beacon, active in transmitters:
+        for identity in beacon.identities:
+            holders.setdefault(identity, []).extend([beacon] if active else [])
+    return MappingProxyType(
+        {identity: held[0] if len(held) == 1 else None for identity, held in holders.items()}
+    )
