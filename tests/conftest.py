@@ -13,7 +13,6 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg import sql
 
@@ -129,7 +128,7 @@ def clock():
 
 @pytest.fixture
 def app(settings, clock):
-    from beacon_service.app import create_app
+    from beacon_service.app import create_app  # noqa: PLC0415 - unit tests need not load it
 
     made = create_app(settings, clock)
     yield made
