@@ -1,0 +1,146 @@
+"""Presence moved on: by a located ping (`advance`), by time (`fire`). The rules are in `transitions`.
+
+The caller fires what is due at or before a ping before it advances by it. Presence knows nothing of offers
+and of other phones, so that the moves of one installation can be worked out alone, live and in a backtest.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from beacon_service.visits.evidence import INSIDE, evidence
+from beacon_service.visits.model import Move, Presence, Stay
+from beacon_service.visits.transitions import (
+    CONFIRM_WITHIN,
+    SILENCE_S,
+    TRANSITIONS,
+    Learned,
+    Timer,
+)
+from beacon_service.zones.catalogue import Places
+from beacon_service.zones.model import Located, Zone, ZoneKey
+
+# Of one instant: a threshold was reached before one left, and one leaves before one enters.
+_ORDER = {"dwelled": 0, "exited": 1, "entered": 2}
+
+
+class _Due(NamedTuple):
+    at: datetime
+    order: int  # of one instant: the threshold first, it was reached inside
+    timer: Timer
+
+
+def advance(
+    presence: Presence,
+    located: Located,
+    at: datetime,
+    places: Places,
+    dwells: Mapping[ZoneKey, tuple[int, ...]],
+) -> tuple[Presence, tuple[Move, ...]]:
+    """The presence after a ping, and the moves that it made.
+
+    NOWHERE is a sign of life but not of place: states hold, and it does not put off the silent exit, or an
+    app that pings from home without a fix would stay in the shop for ever.
+    """
+    last_at = at if presence.last_at is None else max(at, presence.last_at)
+    if located.source == "none":
+        return replace(presence, last_at=last_at, stays=_without_lapsed(presence.stays, at)), ()
+    probabilities = dict(located.zones)
+    before = {stay.zone: stay for stay in presence.stays}
+    stays: list[Stay] = []
+    moves: list[Move] = []
+    # A ping names dozens of zones with a few per cent each; without a stay those change nothing (see the table).
+    likely = (key for key, probability in located.zones if probability >= INSIDE and key not in before)
+    for key in (*before, *likely):
+        zone, stay, probability = places.zones.get(ZoneKey(key)), before.get(key), probabilities.get(key, 0.0)
+        shown = evidence(zone, located, probability)
+        change = TRANSITIONS[stay.state if stay else "outside", shown]
+        after, made = change(Learned(key, at, zone, stay, probability, dwells))
+        stays.extend([after] if after else [])
+        moves.extend(made)
+    fix = _own_fix(located, at) or presence.fix
+    return replace(presence, last_at=last_at, stays=tuple(stays), fix=fix), _in_order(moves, places)
+
+
+def fire(presence: Presence, until: datetime, places: Places) -> tuple[Presence, tuple[Move, ...]]:
+    """The presence after all timers due at or before `until`, each move at its due time."""
+    stays: list[Stay] = []
+    moves: list[Move] = []
+    for stay in presence.stays:
+        left, made = _run_down(stay, until, places)
+        stays.extend([left] if left else [])
+        moves.extend(made)
+    if not moves:
+        return presence, ()
+    fired_at = max(move.at for move in moves)
+    if presence.fired_at is not None:
+        fired_at = max(fired_at, presence.fired_at)
+    return replace(presence, stays=tuple(stays), fired_at=fired_at), _in_order(moves, places)
+
+
+def next_due(presence: Presence) -> datetime | None:
+    """When the next timer is due, on the phone's clock."""
+    return min((due.at for stay in presence.stays if (due := _next_timer(stay))), default=None)
+
+
+def primary(presence: Presence, places: Places) -> ZoneKey | None:
+    """The zone that one is in: deepest nested, then most probable, smallest, of highest priority, by id."""
+    zones = (
+        (stay, places.zones.get(ZoneKey(stay.zone))) for stay in presence.stays if stay.state == "inside"
+    )
+    ranked = [(_rank(zone, stay), zone.key) for stay, zone in zones if zone]
+    return min(ranked)[1] if ranked else None
+
+
+def _rank(zone: Zone, stay: Stay) -> tuple[float, ...]:
+    return (-zone.depth, -stay.probability, zone.area_m2, -zone.priority)
+
+
+def _without_lapsed(stays: tuple[Stay, ...], at: datetime) -> tuple[Stay, ...]:
+    return tuple(stay for stay in stays if stay.state != "entering" or at - stay.last_at <= CONFIRM_WITHIN)
+
+
+def _own_fix(located: Located, at: datetime) -> tuple[datetime, float, float, float] | None:
+    """What later positions are held against; no place by beacons, or a moved one would damn honest fixes."""
+    if located.source != "position" or located.longitude is None:
+        return None
+    assert located.latitude is not None
+    assert located.accuracy_m is not None
+    return at, located.longitude, located.latitude, located.accuracy_m
+
+
+def _run_down(stay: Stay, until: datetime, places: Places) -> tuple[Stay | None, list[Move]]:
+    moves: list[Move] = []
+    left: Stay | None = stay
+    while left is not None and (due := _next_timer(left)) and due.at <= until:
+        learned = Learned(left.zone, due.at, places.zones.get(ZoneKey(left.zone)), left)
+        left, made = TRANSITIONS[left.state, due.timer](learned)
+        moves.extend(made)
+    return left, moves
+
+
+def _next_timer(stay: Stay) -> _Due | None:
+    """A zone that holds exits longer than silence lasts holds through silence as well."""
+    if stay.state == "entering":
+        return None
+    silence_s = max(SILENCE_S, stay.hold_s)
+    due = _Due(stay.last_at + timedelta(seconds=silence_s), 2, "silence_due")
+    if stay.leaving_at is not None:
+        return min(due, _Due(stay.leaving_at + timedelta(seconds=stay.hold_s), 1, "hold_due"))
+    if stay.dwells_s:
+        return min(due, _Due(stay.since_at + timedelta(seconds=stay.dwells_s[0]), 0, "dwell_due"))
+    return due
+
+
+def _in_order(moves: Iterable[Move], places: Places) -> tuple[Move, ...]:
+    """By time; of one instant thresholds, exits from the inside out, entries from the outside in."""
+
+    def order(move: Move) -> tuple[datetime, int, int, str, int]:
+        zone = places.zones.get(ZoneKey(move.zone))
+        depth = zone.depth if zone else 0
+        inward = depth if move.type == "entered" else -depth
+        return move.at, _ORDER[move.type], inward, move.zone, move.dwell_s or 0
+
+    return tuple(sorted(moves, key=order))

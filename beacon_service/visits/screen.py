@@ -1,0 +1,99 @@
+"""Which pings may be followed at all: consent, age, spoof signs, order; and how wrong a phone's clock is.
+
+"No" is a result here. A rejected ping leaves no trace; a late one is kept but never triggers anything.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from beacon_service.geo import distance_m
+from beacon_service.visits.model import Presence
+from beacon_service.zones.model import Position
+
+# Three days cover a weekend offline; older ones inform nobody, and duplicates are looked up over four days.
+TOO_OLD = timedelta(hours=72)
+# Clocks are corrected beforehand, so what is left is the road from phone to server.
+TOO_NEW = timedelta(minutes=2)
+# 180 km/h, faster than any way to the shop but rail and air.
+FASTEST_M_S = 50.0
+# Two fixes of one instant come from two sources of the phone, which may jump by some hundred metres.
+LEAST_JUMP = timedelta(seconds=5)
+# An older fix proves nothing, so that who has landed, or whose one wrong fix was believed, is shut out for
+# ten minutes and no longer: rejected pings do not renew the fix that they are held against.
+JUMP_MEMORY = timedelta(minutes=10)
+# Less is the road and the queue rather than the clock.
+CLOCK_TOLERANCE_MS = 30_000
+
+_EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    status: Literal["accepted", "late", "rejected"]
+    reasons: tuple[str, ...] = ()
+
+
+ACCEPTED = Verdict("accepted")
+LATE = Verdict("late")
+
+
+def screen(
+    presence: Presence,
+    *,
+    at: datetime,
+    received_at: datetime,
+    position: Position | None,
+    location_consent: bool,
+) -> Verdict:
+    """The verdict on a ping; every reason for a rejection is named, `late` only if there is none.
+
+    At the very instant of the newest ping or timer is not late: batches may hold several pings of one second.
+    """
+    if not location_consent:  # then nothing else of the ping is looked at either
+        return Verdict("rejected", ("no_location_consent",))
+    checks = {
+        "too_old": received_at - at > TOO_OLD,
+        "too_new": at - received_at > TOO_NEW,
+        "mocked_location": position is not None and position.mocked,
+        "impossible_jump": position is not None and _jumps(presence, position, at),
+    }
+    reasons = tuple(reason for reason, holds in checks.items() if holds)
+    if reasons:
+        return Verdict("rejected", reasons)
+    applied = (presence.last_at, presence.fired_at)
+    return LATE if any(instant is not None and at < instant for instant in applied) else ACCEPTED
+
+
+def offset_ms(kept: int, sent_at: datetime | None, received_at: datetime) -> int:
+    """By how much the phone's clock is behind the server's, from one request.
+
+    The kept offset stands while it agrees within half a minute: one that changed with every request would
+    shuffle pings. So 20 s behind give 0, 40 s give 40 000, then 65 s still 40 000 and 20 s too; 5 s give 0.
+    """
+    if sent_at is None:
+        return kept
+    measured = (received_at - sent_at) // timedelta(milliseconds=1)
+    if abs(measured - kept) <= CLOCK_TOLERANCE_MS:
+        return kept
+    return measured if abs(measured) >= CLOCK_TOLERANCE_MS else 0
+
+
+def corrected(at: datetime, offset: int) -> datetime:
+    """`at` on the server's clock; at the ends of the calendar it stops, to be rejected for its age."""
+    try:
+        return at + timedelta(milliseconds=offset)
+    except OverflowError:
+        return _LATEST if offset > 0 else _EARLIEST
+
+
+def _jumps(presence: Presence, position: Position, at: datetime) -> bool:
+    """Faster than anyone travels, both accuracies granted. A late ping is judged the same way back."""
+    if presence.fix is None:
+        return False
+    fix_at, longitude, latitude, accuracy_m = presence.fix
+    elapsed = abs(at - fix_at)
+    if elapsed > JUMP_MEMORY:
+        return False
+    way_m = distance_m(longitude, latitude, position.longitude, position.latitude)
+    return way_m - accuracy_m - position.accuracy_m > FASTEST_M_S * max(elapsed, LEAST_JUMP).total_seconds()

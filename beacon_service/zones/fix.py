@@ -1,0 +1,147 @@
+"""A fix: one place with its doubt, made from the beacons heard or taken from the phone's own position."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from beacon_service.geo import METRES_PER_DEGREE, degrees
+from beacon_service.zones.catalogue import Places
+from beacon_service.zones.model import Beacon, Position, Zone
+
+# Weights fall with this power of the distance: 1 m counts four times as much as 2.5 m.
+WEIGHT_EXPONENT = 1.5
+# A beacon's catalogued place, the hand, the body: no place is known better than this.
+LEAST_ACCURACY_M = 1.75
+# A phone's own claim of less than a metre is not believed.
+LEAST_POSITION_ACCURACY_M = 1.0
+# Floor votes are squared: slabs dampen, so twice the weight is much more than twice as likely.
+FLOOR_SHARPNESS = 2.0
+# Below `inside` and above `outside` (visits/evidence.py): a position without a floor can tell that one is not
+# in a floor's zone, but among several floors never that one is.
+UNKNOWN_FLOOR_SHARE = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """A place, the radius that holds the phone with 68 %, and how likely a zone's floor is."""
+
+    source: str
+    longitude: float
+    latitude: float
+    accuracy_m: float
+    floor: str | None
+    floor_share: Callable[[Zone], float]
+    beacons: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """A beacon as it counts now; `freshness` is 1 for one heard just now and falls with age."""
+
+    beacon: Beacon
+    distance_m: float
+    freshness: float
+
+    @property
+    def weight(self) -> float:
+        return float(self.freshness * self.distance_m**-WEIGHT_EXPONENT)
+
+
+def of_beacons(hearings: Sequence[Hearing]) -> Fix:
+    """Site and floor by vote, then the weighted centroid of the beacons there.
+
+    A beacon without a floor votes for the site only. A ping is at one site, so the zones on floors of all
+    others are out; a geofence may be any site's.
+    """
+    site = _first(_votes((one.beacon.site, one.weight) for one in hearings))
+    at_site = [one for one in hearings if one.beacon.site == site]
+    shares = _floor_shares(at_site)
+    floor = _first(shares) if shares else None
+    there = [one for one in at_site if one.beacon.floor in (floor, None)]
+    longitude, latitude, accuracy_m = _centroid(there)
+    total = sum(one.weight for one in there)
+    used = sorted((-round(one.weight / total, 4), one.beacon.id) for one in there)
+
+    def floor_share(zone: Zone) -> float:
+        if zone.floor is None:
+            return 1.0
+        return shares.get(zone.floor, 0.0) if zone.site == site else 0.0
+
+    beacons = tuple((str(beacon), -weight) for weight, beacon in used)
+    return Fix("beacons", longitude, latitude, accuracy_m, floor, floor_share, beacons)
+
+
+def of_position(places: Places, position: Position) -> Fix:
+    """The phone's own fix. Its floor addresses that floor at every site; without, see UNKNOWN_FLOOR_SHARE."""
+
+    def floor_share(zone: Zone) -> float:
+        if zone.floor is None or zone.floor == position.floor:
+            return 1.0
+        if position.floor is not None:
+            return 0.0
+        floors = sum(floor.site == zone.site for floor in places.floors.values())
+        return 1.0 if floors == 1 else UNKNOWN_FLOOR_SHARE
+
+    accuracy_m = max(position.accuracy_m, LEAST_POSITION_ACCURACY_M)
+    return Fix("position", position.longitude, position.latitude, accuracy_m, position.floor, floor_share)
+
+
+def is_usable(position: Position) -> bool:
+    """A negative accuracy is how iOS says "no fix"; NaN and infinity fail the bounds too."""
+    return (
+        abs(position.latitude) <= 90.0
+        and abs(position.longitude) <= 180.0
+        and 0.0 <= position.accuracy_m < math.inf
+    )
+
+
+def _votes(ballots: Iterable[tuple[str, float]]) -> dict[str, float]:
+    votes: dict[str, float] = {}
+    for name, weight in ballots:
+        votes[name] = votes.get(name, 0.0) + weight
+    return votes
+
+
+def _first(votes: dict[str, float]) -> str:
+    return min(votes, key=lambda name: (-votes[name], name))
+
+
+def _floor_shares(hearings: Sequence[Hearing]) -> dict[str, float]:
+    """How likely each floor is. Weights of 3 : 1 give 0.9 and 0.1, 3 : 2 give 0.69 and 0.31, 1 : 1 halves."""
+    ballots = ((one.beacon.floor, one.weight) for one in hearings)
+    votes = _votes((floor, weight) for floor, weight in ballots if floor is not None)
+    sharp = {floor: weight**FLOOR_SHARPNESS for floor, weight in votes.items()}
+    total = sum(sharp.values())
+    return {floor: weight / total for floor, weight in sharp.items()}
+
+
+def _centroid(hearings: Sequence[Hearing]) -> tuple[float, float, float]:
+    """Longitude, latitude and accuracy of the weighted centroid.
+
+    Each beacon says "within my distance", and n of like weight err against one another, so with shares w:
+    accuracy^2 = least^2 + sum(w * (distance^2 + offset^2 / 2)) / n, where n = 1 / sum(w^2) and `offset` is
+    how far the beacon is from the centroid. One beacon at 1 m: 2.0 m, at 5 m: 5.3 m, at 15.6 m (-90 dBm):
+    15.7 m; four at 8 m, 6 m from their centroid: 4.9 m.
+    """
+    origin = max(hearings, key=lambda one: (one.weight, one.beacon.id)).beacon
+    east_m, north_m = METRES_PER_DEGREE * math.cos(math.radians(origin.latitude)), METRES_PER_DEGREE
+    total = sum(one.weight for one in hearings)
+    shares = [one.weight / total for one in hearings]
+    # Longitudes as steps from the strongest, the short way round: the antimeridian must not tear them.
+    points = [
+        (
+            ((one.beacon.longitude - origin.longitude + 180.0) % 360.0 - 180.0) * east_m,
+            (one.beacon.latitude - origin.latitude) * north_m,
+        )
+        for one in hearings
+    ]
+    x = sum(share * point[0] for share, point in zip(shares, points, strict=True))
+    y = sum(share * point[1] for share, point in zip(shares, points, strict=True))
+    squares = sum(
+        share * (one.distance_m**2 + ((px - x) ** 2 + (py - y) ** 2) / 2)
+        for share, one, (px, py) in zip(shares, hearings, points, strict=True)
+    )
+    accuracy_m = math.sqrt(LEAST_ACCURACY_M**2 + squares * sum(share * share for share in shares))
+    step_east, step_north = degrees(x, y, origin.latitude)
+    longitude = (origin.longitude + step_east + 180.0) % 360.0 - 180.0
+    return longitude, origin.latitude + step_north, accuracy_m

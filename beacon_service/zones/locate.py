@@ -1,0 +1,95 @@
+"""Where a ping was: from beacons or a position to zones, each with the probability that it holds the phone.
+
+A place is a point with a doubt around it, never a point alone: what follows may act on likely zones and holds
+still in doubtful ones. `docs/positioning.md` tells the method with worked values.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from beacon_service.geo import degrees
+from beacon_service.zones.catalogue import Places
+from beacon_service.zones.fix import Fix, Hearing, is_usable, of_beacons, of_position
+from beacon_service.zones.model import NOWHERE, BeaconId, Heard, Located, Position, Sighting
+from beacon_service.zones.ranging import distance_m, freshness, remember, tx_power_dbm
+
+# The plane normal distribution as 25 points of equal weight: the centre and rings of 6, 9 and 9, at the
+# quantiles 0.16, 0.46 and 0.82, the middles of their shares. Radii are in units of the 68 % radius:
+# sqrt(ln(1 - q) / ln(1 - 0.68)) = 0.39, 0.74 and 1.23. One ring is turned, so that no border meets all.
+_RINGS = ((1, 0.0, 0.0), (6, 0.391, 0.0), (9, 0.735, 0.35), (9, 1.227, 0.0))
+SPREAD = np.array(
+    [
+        (radius * math.cos(turn + 2 * math.pi * k / count), radius * math.sin(turn + 2 * math.pi * k / count))
+        for count, radius, turn in _RINGS
+        for k in range(count)
+    ]
+)
+
+
+def locate(
+    places: Places,
+    heard: Sequence[Heard],
+    sightings: Sequence[Sighting],
+    position: Position | None,
+    at: datetime,
+) -> tuple[Located, tuple[Heard, ...]]:
+    """Where the phone is at `at`, and what it remembers of beacons from then on.
+
+    Beacons beat a position, for indoors satellites are guessed at; a position counts where no beacon is
+    known. A ping that brings neither is NOWHERE: memory alone is no new evidence.
+    """
+    memory, any_known = remember(places, heard, sightings, at)
+    usable = position if position is not None and is_usable(position) else None
+    hearings = _hearings(places, memory, at) if any_known or usable is not None else []
+    if hearings:
+        return _located(places, of_beacons(hearings)), memory
+    if usable is not None:
+        return _located(places, of_position(places, usable)), memory
+    return NOWHERE, memory
+
+
+def _hearings(places: Places, memory: Sequence[Heard], at: datetime) -> list[Hearing]:
+    """What is remembered of beacons that are still in use."""
+    known = ((one, places.beacons.get(BeaconId(one.beacon))) for one in memory)
+    return [
+        Hearing(
+            beacon=transmitter.beacon,
+            distance_m=distance_m(one.rssi_dbm, tx_power_dbm(transmitter.beacon, one.tx_power_dbm)),
+            freshness=freshness(one, at),
+        )
+        for one, transmitter in known
+        if transmitter is not None and transmitter.active
+    ]
+
+
+def _located(places: Places, fix: Fix) -> Located:
+    return Located(
+        source=fix.source,
+        zones=_zones(places, fix),
+        longitude=round(fix.longitude, 7),
+        latitude=round(fix.latitude, 7),
+        accuracy_m=round(fix.accuracy_m, 2),
+        floor=fix.floor,
+        beacons=fix.beacons,
+    )
+
+
+def _zones(places: Places, fix: Fix) -> tuple[tuple[str, float], ...]:
+    """Each zone's share of the spread points, times how likely its floor is; most probable first."""
+    index = places.index
+    if not index.zones:
+        return ()
+    per_metre = np.array(degrees(1.0, 1.0, fix.latitude))
+    points = np.array((fix.longitude, fix.latitude)) + SPREAD * (fix.accuracy_m * per_metre)
+    _, covering = index.covering(points)
+    counts = np.bincount(covering)
+    found = []
+    for number in counts.nonzero()[0].tolist():
+        zone = index.zones[number]
+        probability = round(int(counts[number]) / len(SPREAD) * fix.floor_share(zone), 4)
+        if probability > 0.0:
+            found.append((str(zone.key), probability))
+    return tuple(sorted(found, key=lambda one: (-one[1], one[0])))

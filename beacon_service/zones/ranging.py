@@ -1,0 +1,86 @@
+"""From radio levels to distances, and the few seconds of memory that make them steady.
+
+A phone hears one to four beacons a second and, in about every sixth second, none; one level is off by 6 dB or
+more. So an installation remembers what it heard for some seconds, and places are weighed from that memory.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from beacon_service.zones.catalogue import Places
+from beacon_service.zones.model import Beacon, BeaconId, Heard, Sighting
+
+# Seven seconds at walking pace are ten metres, about as far as one level can tell anyway.
+MEMORY = timedelta(seconds=7)
+# A memory's weight falls to 1/e in four seconds, so that a walker is not held back by where he was.
+FADING_S = 4.0
+# What twelve beacons cannot tell a thirteenth, weaker one will not; it bounds what is stored.
+MOST_REMEMBERED = 12
+# Half of a level heard in the same instant, nearly all of it after the memory's length (see `_blend`).
+SAME_INSTANT_SHARE = 0.5
+# The usual calibration of an iBeacon, for those that do not say.
+DEFAULT_TX_POWER_DBM = -59.0
+# At 1 m and 2.4 GHz the air alone takes 40 dB of at most +20 dBm, so more than -20 is a wrong entry. Real
+# beacons do say 0, -2 or 46, and with those the distance would come out as kilometres.
+TX_POWERS_DBM = (-100.0, -20.0)
+# Free space has 2; shops with people and shelves 2 to 4. Most of what is heard is in the same hall.
+PATH_LOSS_EXPONENT = 2.6
+# Nearer than half a metre is a hand on the beacon; past 40 m the level says "far" and no more.
+DISTANCES_M = (0.5, 40.0)
+
+
+def distance_m(rssi_dbm: float, tx_power_dbm: float) -> float:
+    """Log-distance path loss: how far a beacon is whose level at 1 m would be `tx_power_dbm`.
+
+    With -59 dBm at 1 m: -59 dBm: 1 m, -72: 3.2 m, -85: 10 m, -90: 15.6 m, -100: 37.7 m.
+    """
+    nearest, farthest = DISTANCES_M
+    exponent = min(2.0, (tx_power_dbm - rssi_dbm) / (10 * PATH_LOSS_EXPONENT))
+    return float(min(farthest, max(nearest, 10**exponent)))
+
+
+def tx_power_dbm(beacon: Beacon, advertised_dbm: float | None) -> float:
+    """The level at 1 m: as calibrated, else as advertised, else the usual one; none that cannot be true."""
+    for level in (beacon.tx_power_dbm, advertised_dbm):
+        if level is not None and TX_POWERS_DBM[0] <= level <= TX_POWERS_DBM[1]:
+            return float(level)
+    return DEFAULT_TX_POWER_DBM
+
+
+def freshness(heard: Heard, at: datetime) -> float:
+    """Weight of a memory by its age: now 1, after 2 s 0.61, after 4 s 0.37, after 7 s 0.17."""
+    return math.exp(-max(0.0, (at - heard.at).total_seconds()) / FADING_S)
+
+
+def remember(
+    places: Places, heard: Sequence[Heard], sightings: Iterable[Sighting], at: datetime
+) -> tuple[tuple[Heard, ...], bool]:
+    """The memory after these sightings, strongest first, and whether any of them was of a known beacon."""
+    memory = {one.beacon: one for one in heard if at - one.at <= MEMORY}
+    by_beacon: dict[BeaconId, list[Sighting]] = {}
+    for sighting in sightings:
+        beacon = places.beacon(sighting) if _is_level(sighting.rssi_dbm) else None
+        if beacon is not None:
+            by_beacon.setdefault(beacon.id, []).append(sighting)
+    for beacon_id, several in by_beacon.items():
+        memory[beacon_id] = _blend(memory.get(beacon_id), beacon_id, several, at)
+    kept = sorted(memory.values(), key=lambda one: (-one.rssi_dbm, one.beacon))
+    return tuple(kept[:MOST_REMEMBERED]), bool(by_beacon)
+
+
+def _is_level(rssi_dbm: float) -> bool:
+    """127, 0 and the like are how phones say "unknown"; NaN fails both bounds."""
+    return -127.0 <= rssi_dbm < 0.0
+
+
+def _blend(old: Heard | None, beacon: BeaconId, several: Sequence[Sighting], at: datetime) -> Heard:
+    """The remembered level drawn towards the mean of the new ones, further the older the memory is.
+
+    The share of the new: after 0 s 0.5, 1 s 0.61, 2 s 0.70, 4 s 0.82, 7 s 0.91.
+    """
+    level = sum(one.rssi_dbm for one in several) / len(several)
+    if old is not None:
+        level += (1 - SAME_INSTANT_SHARE) * freshness(old, at) * (old.rssi_dbm - level)
+    advertised = next((one.tx_power_dbm for one in several if one.tx_power_dbm is not None), None)
+    return Heard(beacon=beacon, rssi_dbm=round(level, 1), at=at, tx_power_dbm=advertised)
