@@ -26,6 +26,8 @@ from psycopg import sql
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from beacon_service.settings import DatabaseSettings
+
 DATABASE = "beacon"
 # The service's own role owns its database and is no superuser: an SQL injection must not become a shell.
 ROLE = "beacon"
@@ -111,6 +113,16 @@ def default_home() -> Path:
     if os.geteuid() != 0:
         return root / "var" / "cluster"
     return Path("/var/lib/beacon-service") / f"{root.name}-{_short_hash(root)}"
+
+
+def private_cluster(settings: DatabaseSettings) -> Cluster:
+    """The cluster of this installation."""
+    return Cluster((settings.cluster_dir or default_home()).resolve())
+
+
+def resolve_url(settings: DatabaseSettings) -> str:
+    """The database's URL, with the private cluster started where the settings name no database."""
+    return settings.database_url or start(private_cluster(settings))
 
 
 def start(cluster: Cluster) -> str:

@@ -136,6 +136,11 @@ class Settings(DatabaseSettings):
     )
 
 
+def libpq_url(url: str) -> str:
+    """The address as PostgreSQL's own library and programs spell it, without SQLAlchemy's driver."""
+    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
 def explain(error: ValidationError) -> str:
     """All that is wrong with the environment in one line, each by the variable's name.
 

@@ -69,7 +69,7 @@ def test_what_is_not_finished_is_committed_at_the_end(engine):
 
 
 def test_an_error_of_ours_rolls_back_and_keeps_the_prepared_statements(engine, wire):
-    with pytest.raises(LookupError), db.transaction(engine) as connection:
+    with pytest.raises(LookupError), db.transaction(engine) as connection:  # noqa: PT012 - the end of the block is what raises
         db.round_trip(connection, [write(3)])
         raise LookupError
     assert version_seen_by_others(engine) == 0
@@ -86,7 +86,7 @@ def test_an_error_of_the_database_is_raised_and_undoes_the_whole(engine):
 
 
 def test_a_swallowed_error_cannot_pass_for_a_commit(engine):
-    with pytest.raises(psycopg.errors.InFailedSqlTransaction), db.transaction(engine) as connection:
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction), db.transaction(engine) as connection:  # noqa: PT012 - the end of the block is what raises
         with pytest.raises(psycopg.errors.DivisionByZero):
             db.round_trip(connection, [Statement("SELECT 1 / 0")])
         db.finish(connection, [])
@@ -110,13 +110,15 @@ def test_a_connection_that_the_server_closed_is_replaced_unseen(engine):
             db.finish(other, FIVE)
     with db.transaction(engine) as connection:
         if connection.info.backend_pid != pid:
-            db.finish(connection, [Statement("SELECT pg_terminate_backend(%(pid)s::int, 2000)", {"pid": pid})])
+            db.finish(
+                connection, [Statement("SELECT pg_terminate_backend(%(pid)s::int, 2000)", {"pid": pid})]
+            )
     for _ in range(3):
         assert version_seen_by_others(engine) == 0
 
 
 def test_a_connection_lost_on_the_way_is_told_as_unavailable_and_the_next_one_works(engine, test_cluster):
-    with pytest.raises(ServiceUnavailable), db.transaction(engine) as connection:
+    with pytest.raises(ServiceUnavailable), db.transaction(engine) as connection:  # noqa: PT012 - the end of the block is what raises
         db.round_trip(connection, [write(3)])
         with test_cluster.connect(database="postgres") as server:
             server.execute("SELECT pg_terminate_backend(%s, 2000)", [connection.info.backend_pid])

@@ -1,0 +1,135 @@
+"""`beacon-service`: what an operator types.
+
+Each command reads the environment, does one thing and ends with status 0; what went wrong is one sentence on
+stderr and status 1, or 2 where the environment or the command line is at fault.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+import sqlalchemy.exc
+
+from beacon_service import backup as backups
+from beacon_service import cluster as clusters
+from beacon_service import migration
+from beacon_service.safety import UnsafeDatabase, refuse_unsafe
+from beacon_service.serving import server_command
+from beacon_service.settings import DatabaseSettings, Settings, SettingsError, libpq_url
+
+EXPECTED = (
+    backups.BackupError,
+    clusters.ClusterError,
+    UnsafeDatabase,
+    psycopg.OperationalError,
+    sqlalchemy.exc.OperationalError,
+)
+
+
+class OneSentence(click.Group):
+    """A group whose commands end in a sentence instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            raise Misconfigured(_one_line(error)) from None
+        except EXPECTED as error:
+            raise click.ClickException(_one_line(error)) from None
+
+
+class Misconfigured(click.ClickException):
+    """The environment is at fault, as a wrong option on the command line would be."""
+
+    exit_code = 2
+
+
+def _one_line(error: Exception) -> str:
+    """SQLAlchemy wraps the driver's error in paragraphs; the driver's own words are what helps."""
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+@click.group(cls=OneSentence, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Run and look after the service. Settings come from the environment; docs/operations.md lists them."""
+
+
+@main.command()
+def serve() -> None:
+    """Answer HTTP requests until SIGTERM; requests that were accepted are finished first."""
+    settings = Settings.load()
+    _check_and_remember(settings)
+    command = server_command(settings)
+    os.execv(command[0], command)  # noqa: S606 - no shell, and our own words
+
+
+@main.command()
+def worker() -> None:
+    """Fire timers, expire reservations and clean up, until SIGTERM; any number may run."""
+    settings = Settings.load()
+    url = _check_and_remember(settings)
+    from beacon_service.worker import main as work  # noqa: PLC0415 - only this command needs a scheduler
+
+    work(settings.model_copy(update={"database_url": url}))
+
+
+@main.command()
+def migrate() -> None:
+    """Bring the database to the schema of this version."""
+    migration.upgrade(clusters.resolve_url(DatabaseSettings.load()))
+    click.echo(f"the database is at revision {migration.newest_revision()}", err=True)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def backup(file: Path) -> None:
+    """Write the whole database to FILE."""
+    backups.backup(clusters.resolve_url(DatabaseSettings.load()), file)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def restore(file: Path) -> None:
+    """Restore the backup FILE into an empty database."""
+    backups.restore(clusters.resolve_url(DatabaseSettings.load()), file)
+
+
+@main.group()
+def cluster() -> None:
+    """The private database cluster, which is used where BEACON_DATABASE_URL is unset."""
+
+
+@cluster.command()
+def start() -> None:
+    """Make it where it is missing, start it, and print its address."""
+    click.echo(clusters.start(clusters.private_cluster(DatabaseSettings.load())))
+
+
+@cluster.command()
+def stop() -> None:
+    """Stop it."""
+    was_running = clusters.stop(clusters.private_cluster(DatabaseSettings.load()))
+    click.echo("stopped" if was_running else "it was not running", err=True)
+
+
+@cluster.command()
+def status() -> None:
+    """Say whether it runs; status 1 if not."""
+    private = clusters.private_cluster(DatabaseSettings.load())
+    pid = clusters.running_pid(private)
+    click.echo(f"{private.home}: " + (f"running as process {pid}" if pid else "not running"))
+    sys.exit(0 if pid else 1)
+
+
+def _check_and_remember(settings: Settings) -> str:
+    """Refuse a bad database once, here; the processes that follow find its address in the environment."""
+    url = clusters.resolve_url(settings)
+    with psycopg.connect(libpq_url(url)) as connection:
+        refuse_unsafe(connection, settings)
+    os.environ["BEACON_DATABASE_URL"] = url
+    return url
