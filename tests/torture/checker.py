@@ -1,0 +1,50 @@
+"""Count from the tables what was given, and hold it against what was promised.
+
+It knows the schema and the words of the configuration; it knows nothing of the code that wrote them. What it counts,
+and what it does not, is told in docs/decisions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tests.torture import caps, ledger, records
+from tests.torture.records import Acknowledged
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from tests.torture.findings import Finding
+
+NOBODY = Acknowledged()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    findings: tuple[Finding, ...]
+    decisions: int
+    offered: int
+    held_out: int
+    pings: int
+    late_outcomes: int  # may stand above a cap, and are no violation
+    unjudged: int  # bounds that the tables do not tell: windows of one visit
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(finding.kind for finding in self.findings)
+
+
+def check(connection: psycopg.Connection[Any], acknowledged: Acknowledged = NOBODY) -> Verdict:
+    found = ledger.read(connection)
+    exceeded, unjudged = caps.exceeded(found)
+    others = [finding for look in records.CHECKS for finding in look(found, acknowledged)]
+    return Verdict(
+        findings=(*exceeded, *others),
+        decisions=len(found.decisions),
+        offered=sum(grant.arm == "offered" for grant in found.grants),
+        held_out=sum(grant.arm == "held_out" for grant in found.grants),
+        pings=len(found.pings),
+        late_outcomes=len(found.late),
+        unjudged=unjudged,
+    )

@@ -1,0 +1,54 @@
+"""What the checker can find wrong, by kind, and which number of the verdict each kind goes into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOST = "acked_lost"
+CAPS = "caps_exceeded"
+BUDGETS = "budgets_overspent"
+DOUBLED = "decisions_doubled"
+TORN = "records_torn"
+
+COLUMNS = {
+    "ping_lost": LOST,  # answered accepted or late, and not there
+    "decision_lost": LOST,  # an offer was answered, and is not in decisions and grants
+    "customer_cap": CAPS,
+    "site_cap": CAPS,
+    "total_cap": CAPS,
+    "policy_cap": CAPS,
+    "budget": BUDGETS,
+    "tally_off": BUDGETS,  # a shared count that is not what its grants add up to
+    "moment_doubled": DOUBLED,
+    "visit_doubled": DOUBLED,  # a second entry or dwell decided in one visit
+    "offer_doubled": DOUBLED,  # two offers for one ping, or for one moment
+    "move_doubled": DOUBLED,  # entered twice without leaving
+    "ping_doubled": DOUBLED,
+    "answer_changed": DOUBLED,  # a repeated ping was answered with other decisions
+    "grant_unexplained": TORN,  # a grant without its decision
+    "decision_ungranted": TORN,  # a decision for a campaign without its grant
+    "decision_unfounded": TORN,  # a decision without the ping that it answers
+    "not_live": TORN,  # an offer of a campaign that was not published in that version
+    "edit_overtaken": TORN,  # decided with an older configuration than one before it
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    kind: str
+    said: str
+
+    @property
+    def column(self) -> str:
+        return COLUMNS[self.kind]
+
+
+def columns(findings: Iterable[Finding]) -> dict[str, int]:
+    """How many in each column, those with none included."""
+    counted = Counter(finding.column for finding in findings)
+    return {column: counted[column] for column in (LOST, CAPS, BUDGETS, DOUBLED, TORN)}

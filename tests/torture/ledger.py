@@ -1,0 +1,218 @@
+"""What the tables say, as plain values: the checker's own reading, which shares nothing with the service.
+
+A checker that imported the engine would repeat its mistakes; so the rows are read here once more, by SQL written
+for this purpose, and the meaning of caps and windows is written down a second time beside it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from psycopg.rows import dict_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    import psycopg
+
+    Body = Mapping[str, Any] | None
+
+# Whoever clicked saw it, and whoever saw it got it.
+IMPLIED = {
+    "delivered": ("delivered",),
+    "viewed": ("viewed", "delivered"),
+    "clicked": ("clicked", "viewed", "delivered"),
+    "dismissed": ("dismissed", "delivered"),
+    "redeemed": ("redeemed", "delivered"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A row of the ledger; `version` is that of the configuration its decision was made with, if there is one."""
+
+    decision_id: UUID
+    moment_key: UUID
+    campaign: str
+    customer: int
+    site: str
+    arm: str
+    policy: bool
+    decided_at: datetime
+    seq: int
+    open: bool
+    charged: tuple[tuple[str, str, int], ...]
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    decision_id: UUID
+    moment_key: UUID
+    seq: int
+    customer: int
+    installation: int
+    zone: str
+    move: str
+    dwell_s: int | None
+    visit: int
+    at: datetime
+    version: int
+    campaign: str | None
+    channel: str | None
+    ping: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    installation: int
+    installation_id: str
+    ping_id: str
+    seq: int
+    status: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    seq: int
+    customer: int
+    installation: int
+    zone: str
+    type: str
+    dwell_s: int | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    key: str
+    used: int
+    late: int
+    ceiling: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Every body that a piece of configuration ever had, by the version that gave it."""
+
+    versions: Mapping[tuple[str, str], tuple[list[int], list[Body]]]
+
+    def as_of(self, kind: str, key: str, version: int) -> Body:
+        numbers, bodies = self.versions.get((kind, key), ([], []))
+        found = bisect_right(numbers, version)
+        return bodies[found - 1] if found else None
+
+    def ever(self, kind: str, key: str) -> list[Body]:
+        return self.versions.get((kind, key), ([], []))[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    grants: list[Grant]
+    decisions: list[Decision]
+    pings: list[Ping]
+    moves: list[Move]
+    tallies: list[Tally]
+    configuration: Configuration
+    # (decision, kind) -> seq from which it counts as that kind
+    outcomes: Mapping[tuple[UUID, str], int] = field(repr=False)
+    # (decision, kind) whose outcome came after the release of its reservation
+    late: frozenset[tuple[UUID, str]] = field(repr=False)
+    # decision -> seq at which its reservation was given back
+    releases: Mapping[UUID, int] = field(repr=False)
+
+
+def read(connection: psycopg.Connection[Any]) -> Ledger:
+    """All of it; as of one instant where the connection reads repeatably."""
+    with connection.transaction(), connection.cursor(row_factory=dict_row) as rows:
+        first, late = _outcomes(rows.execute("SELECT * FROM outcomes ORDER BY seq").fetchall())
+        return Ledger(
+            grants=[_grant(row) for row in rows.execute(GRANTS).fetchall()],
+            decisions=[_decision(row) for row in rows.execute(DECISIONS).fetchall()],
+            pings=[Ping(**row) for row in rows.execute(PINGS).fetchall()],
+            moves=[Move(**row) for row in rows.execute(MOVES).fetchall()],
+            tallies=[
+                Tally(**row)
+                for row in rows.execute("SELECT key, used, late, ceiling FROM tallies").fetchall()
+            ],
+            configuration=_configuration(rows.execute(CONFIGURATION).fetchall()),
+            outcomes=first,
+            late=late,
+            releases=_releases(rows.execute(RELEASES).fetchall()),
+        )
+
+
+GRANTS = """
+SELECT g.decision_id, g.moment_key, g.campaign, g.customer_key AS customer, g.site, g.arm, g.policy, g.decided_at,
+       g.seq, g.open, g.charged, d.catalogue_version AS version
+FROM grants g LEFT JOIN decisions d USING (decision_id)
+-- Of several grants with one seq (a ping and the timers it fired) any fixed order shows whether they fit together.
+ORDER BY g.seq, d.at, g.decision_id, g.campaign
+"""
+DECISIONS = """
+SELECT decision_id, moment_key, seq, customer_key AS customer, installation_key AS installation,
+       site || '/' || zone AS zone, move, dwell_s, visit, at, catalogue_version AS version, campaign, channel,
+       ping_received_on, ping_id
+FROM decisions ORDER BY seq, at, decision_id
+"""
+PINGS = """
+SELECT p.installation_key AS installation, i.id AS installation_id, p.ping_id, p.seq, p.status,
+       p.catalogue_version AS version
+FROM pings p JOIN installations i ON i.key = p.installation_key ORDER BY p.seq
+"""
+# An exit and a new entry may come of one ping: the exit is the earlier of the two.
+MOVES = """
+SELECT seq, customer_key AS customer, installation_key AS installation, site || '/' || zone AS zone, type, dwell_s, at
+FROM moves ORDER BY seq, at, type = 'exited' DESC, type = 'dwelled'
+"""
+CONFIGURATION = "SELECT kind, key, version, body FROM catalogue_log ORDER BY kind, key, version"
+RELEASES = "SELECT seq, body FROM changes WHERE kind = 'release' ORDER BY seq"
+
+
+def _grant(row: dict[str, Any]) -> Grant:
+    charged = tuple((key, counts, amount) for key, counts, amount in row.pop("charged"))
+    return Grant(**row, charged=charged)
+
+
+def _decision(row: dict[str, Any]) -> Decision:
+    received_on, ping_id = row.pop("ping_received_on"), row.pop("ping_id")
+    ping = None if ping_id is None else (received_on.isoformat(), ping_id)
+    return Decision(**row, ping=ping)
+
+
+def _configuration(rows: Iterable[dict[str, Any]]) -> Configuration:
+    versions: dict[tuple[str, str], tuple[list[int], list[Body]]] = defaultdict(lambda: ([], []))
+    for row in rows:
+        numbers, bodies = versions[row["kind"], row["key"]]
+        numbers.append(row["version"])
+        bodies.append(row["body"])
+    return Configuration(dict(versions))
+
+
+def _outcomes(
+    rows: Iterable[dict[str, Any]],
+) -> tuple[dict[tuple[UUID, str], int], frozenset[tuple[UUID, str]]]:
+    """The first seq of each kind, those included that a reported one implies; and which of them came late."""
+    first: dict[tuple[UUID, str], int] = {}
+    late = set()
+    for row in rows:
+        for kind in IMPLIED[row["type"]]:
+            if (row["decision_id"], kind) not in first:
+                first[row["decision_id"], kind] = row["seq"]
+                if row["late"]:
+                    late.add((row["decision_id"], kind))
+    return first, frozenset(late)
+
+
+def _releases(rows: Iterable[dict[str, Any]]) -> dict[UUID, int]:
+    found: dict[UUID, int] = {}
+    for row in rows:
+        for decision_id in row["body"]["decisions"]:
+            found.setdefault(UUID(decision_id), row["seq"])
+    return found

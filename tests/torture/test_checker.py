@@ -1,0 +1,126 @@
+"""The checker sees each planted violation as what it is, and nothing where the rules were kept to the letter."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.torture import checker
+from tests.torture.forge import LIFETIME, NOON_AT, Forge, calendar, cap, rolling
+from tests.torture.plant import PLANTS, plant
+from tests.torture.records import Acknowledged
+
+
+@pytest.fixture
+def connection(test_cluster, worker_database, database_url):
+    with test_cluster.connect(database=worker_database) as made:
+        yield made
+
+
+@pytest.fixture
+def forge(connection):
+    return Forge(connection, random.Random(1))
+
+
+def kinds(connection, acknowledged=checker.NOBODY):
+    return sorted(finding.kind for finding in checker.check(connection, acknowledged).findings)
+
+
+def test_an_empty_database_is_clean(connection):
+    assert kinds(connection) == []
+
+
+@pytest.mark.parametrize("planted", PLANTS, ids=lambda planted: planted.name)
+def test_sees_what_is_planted_as_that_and_nothing_else(connection, forge, planted):
+    with connection.transaction(force_rollback=True):
+        planted.act(forge)
+        assert kinds(connection) == [planted.kind]
+
+
+def test_every_plant_is_found_on_top_of_honest_traffic(connection, forge):
+    campaign = forge.campaign(cap(3, rolling(1, "hour")), campaign="honest")
+    for minute in (0, 10, 20):
+        forge.offer(campaign, forge.person(), NOON_AT + timedelta(minutes=minute))
+    harvest = plant(connection, random.Random(2), checker.NOBODY)
+    assert harvest.missed == ()
+    assert harvest.found == harvest.planted >= 20
+    assert kinds(connection) == []
+
+
+def test_an_acknowledged_ping_or_offer_that_is_not_there_is_lost(connection):
+    acknowledged = Acknowledged(
+        pings=frozenset({("phone", "p1", "accepted")}), decisions=frozenset({("no-such-decision", "c")})
+    )
+    assert kinds(connection, acknowledged) == ["decision_lost", "ping_lost"]
+
+
+def test_another_answer_to_the_same_ping_is_a_doubled_decision(connection):
+    assert kinds(connection, Acknowledged(changed=("phone p1",))) == ["answer_changed"]
+
+
+def test_what_was_decided_exactly_one_window_ago_no_longer_counts(connection, forge):
+    campaign, person = forge.campaign(cap(1, rolling(1, "hour"))), forge.person()
+    forge.offer(campaign, person)
+    forge.offer(campaign, person, NOON_AT + timedelta(hours=1))
+    assert kinds(connection) == []
+
+
+def test_a_local_midnight_divides_days_on_the_day_that_clocks_change(connection, forge):
+    forge.site("Europe/Amsterdam")
+    campaign, person = forge.campaign(cap(1, calendar("day"), tz="site")), forge.person()
+    # 23:59 summer time, then 00:00 and 23:59 of a day that has 25 hours, of which one may be had.
+    forge.offer(campaign, person, datetime(2026, 10, 24, 21, 59, tzinfo=UTC))
+    forge.offer(campaign, person, datetime(2026, 10, 24, 22, 0, tzinfo=UTC))
+    forge.offer(campaign, person, datetime(2026, 10, 25, 23, 0, tzinfo=UTC))
+    assert kinds(connection) == []
+
+
+def test_a_reservation_that_was_given_back_makes_room(connection, forge):
+    campaign, person = forge.campaign(cap(1, LIFETIME, counts="viewed")), forge.person()
+    for _ in range(3):
+        forge.release(forge.offer(campaign, person))
+    assert kinds(connection) == []
+
+
+def test_a_late_outcome_above_the_cap_is_no_violation_by_itself(connection, forge):
+    campaign, person = forge.campaign(cap(1, LIFETIME, counts="viewed")), forge.person()
+    first = forge.offer(campaign, person)
+    forge.release(first)
+    forge.offer(campaign, person)
+    forge.outcome(first, "viewed", late=True)
+    verdict = checker.check(connection)
+    assert (verdict.findings, verdict.late_outcomes) == ((), 2)  # viewed, and so delivered
+
+
+def test_a_lowered_cap_is_no_violation_until_another_offer_is_made(connection, forge):
+    campaign, person = forge.campaign(cap(3, LIFETIME)), forge.person()
+    for _ in range(3):
+        forge.offer(campaign, person)
+    forge.campaign(cap(1, LIFETIME))
+    assert kinds(connection) == []
+
+
+def test_what_was_held_out_counts_neither_for_all_nor_for_the_budget_nor_for_others(connection, forge):
+    forge.configure("policy", "policy", {"caps": [{**cap(1, LIFETIME), "scope": "all"}]})
+    person = forge.person()
+    held = forge.campaign(cap(1, LIFETIME, subject="total"), campaign="held", budget={"total": 1})
+    other = forge.campaign(campaign="other", obeys_policy=True)
+    forge.offer(held, person, arm="held_out")
+    forge.offer(held, forge.person())
+    forge.offer(other, person, policy=True)
+    assert kinds(connection) == []
+
+
+def test_a_visit_after_more_than_ten_minutes_away_may_be_decided_again(connection, forge):
+    campaign, person = forge.campaign(), forge.person()
+    for minute in (0, 20):
+        forge.move(person, "entered", NOON_AT + timedelta(minutes=minute))
+        forge.move(person, "exited", NOON_AT + timedelta(minutes=minute + 5))
+        forge.offer(campaign, person, move="entered")
+    assert kinds(connection) == []
+
+
+def test_one_visits_window_is_counted_as_not_judged(connection, forge):
+    campaign, person = forge.campaign(cap(1, {"kind": "visit"})), forge.person()
+    forge.offer(campaign, person)
+    assert checker.check(connection).unjudged == 1
