@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from sqlalchemy.engine import make_url
 
-from beacon_service.cluster import find_binaries
+from beacon_service.postgresql import find_binaries
 from beacon_service.settings import libpq_url
 
 if TYPE_CHECKING:

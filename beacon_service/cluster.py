@@ -23,6 +23,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from beacon_service.postgresql import ClusterError, find_binaries
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -65,10 +67,6 @@ log_error_verbosity = terse
 log_min_error_statement = panic
 log_parameter_max_length_on_error = 0
 """
-
-
-class ClusterError(Exception):
-    """The private cluster could not be made, started or stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,46 +166,9 @@ def running_pid(cluster: Cluster) -> int | None:
     return int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
 
 
-def find_binaries(version: str | None = None) -> Path:
-    """The directory of PostgreSQL's programs: of this major version, or the newest.
-
-    Raises ClusterError when there is none.
-    """
-    by_version = {
-        path.parent.parent.name: path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")
-    }
-    if version in by_version:
-        return by_version[version]
-    if version is None and by_version:
-        return by_version[max(by_version, key=int)]
-    on_path = _binaries_on_path()
-    if on_path is not None and (version is None or _major_version(on_path) == version):
-        return on_path
-    wanted = f"PostgreSQL {version}" if version else "PostgreSQL"
-    package = f"postgresql-{version}" if version else "postgresql"
-    message = f"{wanted} is not installed; install it with: apt-get install {package} {package}-postgis-3"
-    raise ClusterError(message if version else message.replace("postgresql-postgis-3", "postgis"))
-
-
 def _binaries(cluster: Cluster) -> Path:
     version_file = cluster.data / "PG_VERSION"
     return find_binaries(version_file.read_text().strip() if version_file.exists() else None)
-
-
-def _binaries_on_path() -> Path | None:
-    if shutil.which("pg_config"):
-        named = subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True)
-        directory = Path(named.stdout.strip())
-        if (directory / "postgres").exists():
-            return directory
-    postgres = shutil.which("postgres")
-    return Path(postgres).resolve().parent if postgres else None
-
-
-def _major_version(binaries: Path) -> str:
-    """`postgres (PostgreSQL) 15.20 (Debian ...)` -> "15"."""
-    answer = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)
-    return answer.stdout.split()[2].partition(".")[0]
 
 
 def _owner() -> pwd.struct_passwd | None:
