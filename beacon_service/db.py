@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from beacon_service.settings import DatabaseSettings, Settings
 
-    Connection = psycopg.Connection[tuple[Any, ...]]
     Pipeline = psycopg.Pipeline
 
 Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
 
 # Statements that steer the transaction go past psycopg's cache of prepared statements, which forgets
 # everything when it sees the tag ROLLBACK, be it of a savepoint.

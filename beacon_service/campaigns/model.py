@@ -9,6 +9,8 @@ from uuid import UUID
 
 import msgspec
 
+from beacon_service.visits.model import Visit
+
 CampaignId = NewType("CampaignId", str)
 # "cap:<owner>:<definition>:<subject>:<period>" or "budget:<campaign>:<period>"
 TallyKey = NewType("TallyKey", str)
@@ -115,6 +117,16 @@ class Offer:
     code: str | None = None
     expires_after: timedelta = timedelta(hours=1)
 
+    def rendered(self) -> dict[str, str | None]:
+        """As the app shows it."""
+        return {
+            "title": self.title,
+            "body": self.body,
+            "image_url": self.image_url,
+            "link": self.link,
+            "code": self.code,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
@@ -142,16 +154,6 @@ class Policy:
 
     caps: tuple[Cap, ...] = ()
     hold_out: float = 0.0
-
-
-class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A customer's stays in one place joined over short gaps. The place is a zone key, or a site's id."""
-
-    number: int  # the how-manieth
-    started_at: datetime
-    left_at: datetime | None = None  # when its last stay closed; none while one is open
-    open: int = 0  # stays that are open now, over all phones
-    dwelled_s: tuple[int, ...] = ()  # thresholds already passed in this visit
 
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -199,20 +201,28 @@ class Moment(msgspec.Struct, frozen=True):
 class Charge(msgspec.Struct, frozen=True):
     """A claim on a shared count: `amount` more of `key`, of which `limit` may be used.
 
-    A rolling window is counted from the ledger `since` that instant, its row being a lock only; the others keep
-    their count in the row.
+    With `ledger` the count is made from the grants each time and the tally's row is a lock only (rolling windows,
+    several periods at once); without, the row keeps the count, made from the grants when the row first comes to be.
+    What the grants are counted by: those of `campaign` (or, without, those that count towards the contact policy),
+    at `site`, decided after `after_at`, from `start_at` on.
     """
 
     key: TallyKey
     limit: int
-    counts: Counts = "decided"
-    amount: int = 1
-    since: datetime | None = None
-    campaign: str | None = None  # what the ledger is filtered by when a count is made from it
+    counts: Counts
+    ledger: bool = False
+    after_at: datetime | None = None
+    start_at: datetime | None = None
+    campaign: str | None = None
     site: str | None = None
-    start_at: datetime | None = None  # of the calendar period
-    label: str = ""
-    reason: Reason = Reason.CAP
+    amount: int = 1
+    binding: bool = True  # false: counts towards a cap that its campaign need not obey
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """A shared count as read under its lock, what stands outside the check included."""
+
+    used: int
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -1,0 +1,334 @@
+"""The engine: pings in, moves and decisions out. Pure: no I/O, no clock, no randomness of its own.
+
+`follow` takes each cause in order through screen, locate and advance; `choose` joins the stays into visits, makes
+the moments and decides them. They are two passes since where a phone is must never depend on what was offered:
+the first can run by installation in parallel, and the second can be asked again when a shared count falls short.
+The HTTP request, the worker's tick, a replay and a backtest all call these two and nothing else.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from beacon_service.campaigns.caps import ledger_span
+from beacon_service.campaigns.decide import Question, Shared, decide
+from beacon_service.campaigns.model import Decision, Grant, Memory, Moment, Reason, Tally, TallyKey
+from beacon_service.campaigns.programme import Programme
+from beacon_service.customers.model import Customer, Installation
+from beacon_service.ids import derived_uuid, derived_uuid7
+from beacon_service.visits.advance import advance, fire
+from beacon_service.visits.join import join
+from beacon_service.visits.model import Move, Presence, Visit
+from beacon_service.visits.screen import screen
+from beacon_service.zones.catalogue import Places
+from beacon_service.zones.locate import locate
+from beacon_service.zones.model import NOWHERE, Located, Position, Sighting, Zone, ZoneKey, split_zone_key
+
+# Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
+CODE_VERSION = "1"
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """One version of all configuration."""
+
+    version: int
+    places: Places
+    programme: Programme
+    dwells: Mapping[ZoneKey, tuple[int, ...]]  # thresholds to arm at entry: the zone's own and its campaigns'
+    span: timedelta | None  # how far back caps read a customer's ledger; None: to its beginning
+
+    @classmethod
+    def of(cls, version: int, places: Places, programme: Programme) -> "Catalogue":
+        armed = {zone.key: sorted({*zone.dwell_s, *programme.dwells(zone)}) for zone in places.zones.values()}
+        dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
+        caps = [cap for campaign in programme.campaigns.values() for cap in campaign.caps]
+        return cls(version, places, programme, dwells, ledger_span([*caps, *programme.policy.caps]))
+
+    def ledger_since(self, now: datetime) -> datetime:
+        return _BEGINNING if self.span is None else now - self.span
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """A phone's report as the engine takes it. `at` is the phone's clock, corrected by `offset_ms`."""
+
+    installation_key: int
+    ping_id: str
+    at: datetime
+    offset_ms: int
+    seed: int
+    received_on: str
+    sightings: tuple[Sighting, ...] = ()
+    position: Position | None = None
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The worker's wake-up: fire the installation's timers due at or before `until_at`, on the phone's clock."""
+
+    installation_key: int
+    until_at: datetime
+    seed: int
+
+
+Cause = Ping | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the causes act on, as it was before them."""
+
+    installations: Mapping[int, Installation]
+    customers: Mapping[int, Customer]
+    memories: Mapping[int, Memory]
+    ledgers: Mapping[int, Sequence[Grant]]
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """One cause after the first pass."""
+
+    cause: Cause
+    status: Literal["accepted", "late", "rejected"]
+    reasons: tuple[str, ...] = ()
+    located: Located = NOWHERE
+    moves: tuple[tuple[Move, str], ...] = ()  # with what made it: ping | timer
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A move as it is told to the world."""
+
+    id: UUID
+    installation_key: int
+    customer_key: int
+    site: str
+    zone: str
+    move: Move
+    cause: str
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One cause after the second pass."""
+
+    events: tuple[Event, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    followed: tuple[Followed, ...]
+    presences: Mapping[int, Presence]  # of the installations that changed
+    told: tuple[Told, ...]
+    memories: Mapping[int, Memory]  # of the customers that changed
+    shared: Shared
+
+
+def follow(
+    catalogue: Catalogue, world: World, causes: Sequence[Cause], now: datetime
+) -> tuple[tuple[Followed, ...], dict[int, Presence]]:
+    """Screen, locate and advance each cause in order; returns them and the presences that changed."""
+    presences: dict[int, Presence] = {}
+    followed = []
+    for cause in causes:
+        installation = world.installations[cause.installation_key]
+        before = presences.get(installation.key, installation.presence)
+        if isinstance(cause, Tick):
+            after, result = _follow_tick(catalogue, cause, before)
+        else:
+            after, result = _follow_ping(catalogue, cause, before, installation.location, now)
+        if after is not before:
+            presences[installation.key] = after
+        followed.append(result)
+    return tuple(followed), presences
+
+
+def choose(
+    catalogue: Catalogue,
+    world: World,
+    followed: Sequence[Followed],
+    now: datetime,
+    shared: Shared,
+) -> tuple[tuple[Told, ...], dict[int, Memory]]:
+    """Join stays into visits, make the moments and decide them, in order; claims shared counts in `shared`."""
+    second = _SecondPass(catalogue, world, now, shared)
+    return tuple(second.tell(one) for one in followed), second.memories
+
+
+def step(
+    catalogue: Catalogue,
+    world: World,
+    causes: Sequence[Cause],
+    now: datetime,
+    tallies: Mapping[TallyKey, Tally],
+) -> Step:
+    """Both passes at once, for who knows every shared count beforehand."""
+    followed, presences = follow(catalogue, world, causes, now)
+    shared = Shared(tallies)
+    told, memories = choose(catalogue, world, followed, now, shared)
+    return Step(followed, presences, told, memories, shared)
+
+
+def _follow_tick(catalogue: Catalogue, tick: Tick, before: Presence) -> tuple[Presence, Followed]:
+    after, moves = fire(before, tick.until_at, catalogue.places)
+    return after, Followed(tick, "accepted", moves=tuple((move, "timer") for move in moves))
+
+
+def _follow_ping(
+    catalogue: Catalogue, ping: Ping, before: Presence, location_consent: bool, now: datetime
+) -> tuple[Presence, Followed]:
+    screened = screen(
+        before, at=ping.at, received_at=now, position=ping.position, location_consent=location_consent
+    )
+    if screened.status != "accepted":
+        return before, Followed(ping, screened.status, screened.reasons)
+    fired, timer_moves = fire(before, ping.at, catalogue.places)
+    located, heard = locate(catalogue.places, fired.heard, ping.sightings, ping.position, ping.at)
+    moved, ping_moves = advance(fired, located, ping.at, catalogue.places, catalogue.dwells)
+    after = msgspec.structs.replace(
+        moved,
+        heard=heard,
+        lag_ms=int((now - ping.at) / timedelta(milliseconds=1)),
+        offset_ms=ping.offset_ms,
+        ping=(ping.received_on, ping.ping_id),
+    )
+    moves = (*((move, "timer") for move in timer_moves), *((move, "ping") for move in ping_moves))
+    return after, Followed(ping, "accepted", located=located, moves=moves)
+
+
+@dataclass(slots=True)
+class _SecondPass:
+    """The running state of the second pass; nothing of it outlives the call."""
+
+    catalogue: Catalogue
+    world: World
+    now: datetime
+    shared: Shared
+    memories: dict[int, Memory] = field(default_factory=dict)
+    granted: dict[int, list[Grant]] = field(default_factory=dict)
+
+    def tell(self, one: Followed) -> Told:
+        installation = self.world.installations[one.cause.installation_key]
+        events: list[Event] = []
+        moments: list[tuple[Zone, Moment]] = []
+        for move, made_by in one.moves:
+            visit, site_visit = self._join(installation.customer_key, move)
+            zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
+            # Of a zone deleted since the stay began nobody is told any more; of a sensitive one, nobody ever.
+            if zone is None or zone.sensitive:
+                continue
+            event = self._event(installation, one.cause, move, made_by)
+            events.append(event)
+            if visit is not None:
+                moments.append((zone, _moment(event, one.cause, visit, site_visit)))
+        return Told(tuple(events), self._decide_all(moments))
+
+    def _join(self, customer_key: int, move: Move) -> tuple[Visit | None, Visit]:
+        """Counts the move into the visits to its zone and its site: (the zone's if it is a moment, the site's)."""
+        memory = self.memories.get(customer_key) or self.world.memories[customer_key]
+        visits = dict(memory.visits)
+        site, _ = split_zone_key(ZoneKey(move.zone))
+        visit, is_moment = join(visits, move.zone, move)
+        site_visit = visits.get(site) if move.type == "dwelled" else join(visits, site, move)[0]
+        visits[move.zone], visits[site] = visit, site_visit or visit
+        zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
+        if move.type == "exited" and (zone is None or zone.sensitive):
+            del visits[move.zone]
+        self.memories[customer_key] = Memory(visits=visits, arms=memory.arms)
+        return visit if is_moment else None, visits[site]
+
+    def _event(self, installation: Installation, cause: Cause, move: Move, made_by: str) -> Event:
+        site, zone = split_zone_key(ZoneKey(move.zone))
+        return Event(
+            id=derived_uuid7(self.now, "event", cause.seed, *_name(cause, made_by, move)),
+            installation_key=installation.key,
+            customer_key=installation.customer_key,
+            site=site,
+            zone=zone,
+            move=move,
+            cause=made_by,
+        )
+
+    def _decide_all(self, moments: Sequence[tuple[Zone, Moment]]) -> tuple[Decision, ...]:
+        """Deepest zone first, at most one offer for all of them."""
+        decisions: list[Decision] = []
+        offered = False
+        for zone, moment in sorted(moments, key=lambda pair: -pair[0].depth):
+            candidates = self.catalogue.programme.candidates(zone, moment.move, moment.dwell_s)
+            if not candidates:
+                continue
+            question = self._question(zone, moment)
+            if offered:
+                lost = {campaign.id: Reason.ONE_PER_PING.value for campaign in candidates}
+                decision = msgspec.structs.replace(decide(question, ()), reasons=lost)
+            else:
+                decision = decide(question, candidates)
+            self._remember(decision)
+            offered = offered or decision.offer is not None
+            decisions.append(decision)
+        return tuple(decisions)
+
+    def _question(self, zone: Zone, moment: Moment) -> Question:
+        customer = self.world.customers[moment.customer_key]
+        return Question(
+            moment=moment,
+            attributes=customer.attributes,
+            marketing=customer.marketing,
+            ledger=(*self.world.ledgers.get(customer.key, ()), *self.granted.get(customer.key, ())),
+            arms=self.memories[customer.key].arms,
+            now=self.now,
+            time_zone=self.catalogue.places.sites[zone.site].time_zone,
+            policy=self.catalogue.programme.policy,
+            shared=self.shared,
+        )
+
+    def _remember(self, decision: Decision) -> None:
+        """Later moments of the same step see what this one granted."""
+        if not decision.grants:
+            return
+        key = decision.moment.customer_key
+        memory = self.memories[key]
+        arms = {grant.campaign: grant.arm for grant in decision.grants if grant.campaign in decision.draws}
+        if arms:
+            self.memories[key] = Memory(visits=memory.visits, arms={**memory.arms, **arms})
+        self.granted.setdefault(key, []).extend(
+            Grant(
+                campaign=grant.campaign,
+                arm=grant.arm,
+                site=decision.moment.site,
+                policy=grant.policy,
+                decided_at=self.now,
+                open=grant.arm == "offered",
+                outcomes=0,
+            )
+            for grant in decision.grants
+        )
+
+
+def _moment(event: Event, cause: Cause, visit: Visit, site_visit: Visit) -> Moment:
+    return Moment(
+        key=derived_uuid("moment", *_name(cause, event.cause, event.move)),
+        customer_key=event.customer_key,
+        installation_key=event.installation_key,
+        site=event.site,
+        zone=event.zone,
+        move=event.move.type,
+        dwell_s=event.move.dwell_s,
+        visit=visit.number,
+        visit_started_at=site_visit.started_at,
+        at=event.move.at,
+        seed=cause.seed,
+        channel="response" if isinstance(cause, Ping) else "inbox",
+    )
+
+
+def _name(cause: Cause, made_by: str, move: Move) -> tuple[object, ...]:
+    """What names a move for ever: a timer is named by when it was due, whoever fires it; a ping's move by the ping."""
+    about = (move.zone, move.type, move.dwell_s, move.at.isoformat())
+    if made_by == "timer" or isinstance(cause, Tick):
+        return ("timer", cause.installation_key, *about)
+    return ("ping", cause.installation_key, cause.ping_id, *about)
+

@@ -1,0 +1,112 @@
+"""What a phone is told: a verdict for each ping, the moves they made, and the offers decided at them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from beacon_service.campaigns.model import Decision
+from beacon_service.engine import Event, Told
+
+
+class OfferOut(Struct, frozen=True):
+    title: str
+    body: str
+    image_url: str | None
+    link: str | None
+    code: str | None
+
+
+class ResultOut(Struct, frozen=True):
+    installation_id: str
+    ping_id: str | None
+    status: str
+    reasons: Sequence[str] = ()
+    detail: str | None = None
+
+
+class EventOut(Struct, frozen=True):
+    event_id: str
+    installation_id: str
+    type: str
+    site: str
+    zone: str
+    at: datetime
+    confidence: int
+    dwell_s: int | None = None
+
+
+class DecisionOut(Struct, frozen=True):
+    decision_id: str
+    installation_id: str
+    campaign: str
+    offer: OfferOut
+    expires_at: datetime
+
+
+class StoredAnswer(Struct, frozen=True):
+    """What a ping led to, kept with it for whoever asks again."""
+
+    events: tuple[EventOut, ...] = ()
+    decisions: tuple[DecisionOut, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.decisions)
+
+    def at(self, now: datetime) -> "StoredAnswer":
+        """As rendered then; an offer that has expired comes without its code."""
+        return StoredAnswer(self.events, tuple(_without_expired_code(one, now) for one in self.decisions))
+
+
+class PingAnswer(Struct, frozen=True):
+    results: Sequence[ResultOut]
+    events: Sequence[EventOut]
+    decisions: Sequence[DecisionOut]
+    next_ping_after_s: int
+
+
+_stored = msgspec.json.Decoder(StoredAnswer)
+
+
+def stored_answer(encoded: bytes) -> StoredAnswer:
+    return _stored.decode(encoded)
+
+
+def answer_of(told: Told, installation_id: str) -> StoredAnswer:
+    offers = (_decision(one, installation_id) for one in told.decisions)
+    return StoredAnswer(
+        events=tuple(_event(one, installation_id) for one in told.events),
+        decisions=tuple(offer for offer in offers if offer is not None),
+    )
+
+
+def _event(event: Event, installation_id: str) -> EventOut:
+    return EventOut(
+        event_id=str(event.id),
+        installation_id=installation_id,
+        type=event.move.type,
+        site=event.site,
+        zone=event.zone,
+        at=event.move.at,
+        confidence=event.move.confidence,
+        dwell_s=event.move.dwell_s,
+    )
+
+
+def _decision(decision: Decision, installation_id: str) -> DecisionOut | None:
+    if decision.offer is None or decision.campaign is None or decision.expires_at is None:
+        return None
+    return DecisionOut(
+        decision_id=str(decision.id),
+        installation_id=installation_id,
+        campaign=decision.campaign,
+        offer=OfferOut(**decision.offer.rendered()),
+        expires_at=decision.expires_at,
+    )
+
+
+def _without_expired_code(decision: DecisionOut, now: datetime) -> DecisionOut:
+    if decision.expires_at > now or decision.offer.code is None:
+        return decision
+    return msgspec.structs.replace(decision, offer=msgspec.structs.replace(decision.offer, code=None))

@@ -1,0 +1,36 @@
+"""The catalogue that this process decides by, brought up to date whenever a transaction finds it behind."""
+
+import threading
+
+from sqlalchemy import Engine
+
+from beacon_service.campaigns.programme import Programme
+from beacon_service.configuration import store
+from beacon_service.db import transaction
+from beacon_service.engine import Catalogue
+from beacon_service.zones.catalogue import Places
+
+
+class CatalogueCache:
+    """Holds one version. Readers take `current` once and go on with it, whatever is loaded meanwhile."""
+
+    def __init__(self) -> None:
+        self._loading = threading.Lock()
+        self.current = Catalogue.of(0, Places(), Programme())
+
+    def refresh(self, engine: Engine, *, wanted: int) -> Catalogue:
+        """Load what changed since the version at hand, unless another thread has just done so.
+
+        A database that is behind us was restored from a backup: then everything is loaded anew.
+        """
+        with self._loading:
+            held = self.current
+            if held.version == wanted:
+                return held
+            anew = wanted < held.version
+            with transaction(engine) as connection:
+                changes = store.read(connection, since=0 if anew else held.version)
+            places = (Places() if anew else held.places).updated(changes)
+            programme = (Programme() if anew else held.programme).updated(changes)
+            self.current = Catalogue.of(changes.version, places, programme)
+            return self.current

@@ -1,0 +1,68 @@
+"""The second pass in the shell: decide under the locks of whatever is shared, and write what came of it.
+
+The engine is asked what it would claim, exactly that is locked, and it is asked again. Where a count falls short
+another campaign may win and claim another row; rows are only ever locked in key order, so the locks are given
+back to the savepoint first and the union is taken anew.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from beacon_service.campaigns.decide import Shared
+from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
+from beacon_service.db import Connection, Statement
+from beacon_service.engine import Catalogue, Followed, Told, World, choose
+from beacon_service.pings import store
+from beacon_service.visits.model import Presence
+
+# After so many rounds what is still unknown counts as used up: the loser is told so, nobody waits for ever.
+MOST_ROUNDS = 3
+
+
+class Given(NamedTuple):
+    """When and by what a step is decided; `seed` draws a fresh one for each cause."""
+
+    now: datetime
+    catalogue: Catalogue
+    seed: Callable[[], int]
+
+
+def settle(
+    connection: Connection, given: Given, world: World, followed: Sequence[Followed]
+) -> tuple[tuple[Told, ...], dict[int, Memory]]:
+    """What is told at each cause and what customers remember of it, every claimed count read under its lock."""
+    shared = Shared({})
+    chosen = choose(given.catalogue, world, followed, given.now, shared)
+    locked: dict[TallyKey, Charge] = {}
+    tallies: dict[TallyKey, Tally] = {}
+    for round_number in range(1, MOST_ROUNDS + 1):
+        if shared.claimed.keys() <= tallies.keys():
+            break
+        if locked:
+            store.unlock_tallies(connection)
+        locked |= shared.claimed
+        tallies = store.lock_tallies(connection, locked)
+        shared = Shared(tallies, final=round_number == MOST_ROUNDS)
+        chosen = choose(given.catalogue, world, followed, given.now, shared)
+    return chosen
+
+
+def save_results(
+    given: Given,
+    told: Sequence[Told],
+    memories: Mapping[int, Memory],
+    presences: Mapping[int, Presence],
+) -> list[Statement]:
+    """Moves, decisions, grants and shared counts. A row's `seq` is the step's plus the place of its cause."""
+    if not memories:
+        return []
+    events = [(event, place) for place, one in enumerate(told) for event in one.events]
+    decisions = [(decision, place) for place, one in enumerate(told) for decision in one.decisions]
+    statements = [store.save_moves(events, memories, now=given.now, last=len(told) - 1)]
+    if decisions:
+        evidence = {key: presence.ping for key, presence in presences.items()}
+        version = given.catalogue.version
+        statements.append(store.save_decisions(decisions, evidence, now=given.now, version=version))
+        statements.extend(store.spend_tallies(decision for decision, _ in decisions))
+    return statements

@@ -1,0 +1,192 @@
+"""The statements of the ping path: twelve at most for a step, whatever the batch's size.
+
+Arrays go in and are unnested, so that a statement takes a hundred pings as it takes one. A step draws one number
+of `step_seq`, after its last lock; the rows it writes carry that number plus the place of their cause.
+"""
+
+# Held to the commit: a configuration edit waits for whoever decides by the version before it.
+FIND_INSTALLATIONS = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)s))
+SELECT key, id, customer_key, token_hash, revoked_at IS NOT NULL
+FROM installations, held WHERE id = ANY(%(ids)s::text[])
+"""
+
+LOCK_CUSTOMERS = """
+SELECT key, id, anonymous, attributes, marketing, memory
+FROM customers WHERE key = ANY(%(customers)s::bigint[]) ORDER BY key FOR UPDATE
+"""
+
+READ_INSTALLATIONS = """
+SELECT i.key, i.id, i.customer_key, i.location, p.state, (SELECT version FROM catalogue)
+FROM installations i LEFT JOIN presence p ON p.installation_key = i.key
+WHERE i.key = ANY(%(installations)s::bigint[])
+"""
+
+FIND_PINGS = """
+SELECT p.installation_key, p.ping_id, p.content_hash, p.answer
+FROM unnest(%(installations)s::bigint[], %(ids)s::text[]) AS asked (installation_key, ping_id)
+JOIN pings p USING (installation_key, ping_id)
+WHERE p.received_on > %(since)s::date
+"""
+
+READ_LEDGER = """
+SELECT customer_key, campaign, arm, site, policy, decided_at, open, outcomes
+FROM grants
+WHERE customer_key = ANY(%(customers)s::bigint[]) AND decided_at >= %(since)s::timestamptz
+ORDER BY customer_key
+"""
+
+LOCK_TALLIES = "SELECT key, used + late FROM tallies WHERE key = ANY(%(keys)s::text[]) ORDER BY key FOR UPDATE"
+
+# Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at.
+_COUNT = """
+CASE WHEN asked.campaign IS NULL THEN (
+    SELECT count(*) FROM (
+        SELECT FROM grants g
+        WHERE g.arm = 'offered' AND g.policy
+            AND g.decided_at > coalesce(asked.after_at, '-infinity')
+            AND g.decided_at >= coalesce(asked.start_at, '-infinity')
+            AND (asked.site IS NULL OR g.site = asked.site)
+            AND (asked.mask = 0 OR g.open OR g.outcomes & asked.mask <> 0)
+        ORDER BY g.decided_at DESC LIMIT asked.most) AS newest)
+ELSE (
+    SELECT count(*) FROM (
+        SELECT FROM grants g
+        WHERE g.arm = 'offered' AND g.campaign = asked.campaign
+            AND g.decided_at > coalesce(asked.after_at, '-infinity')
+            AND g.decided_at >= coalesce(asked.start_at, '-infinity')
+            AND (asked.site IS NULL OR g.site = asked.site)
+            AND (asked.mask = 0 OR g.open OR g.outcomes & asked.mask <> 0)
+        ORDER BY g.decided_at DESC LIMIT asked.most) AS newest)
+END
+"""
+_ASKED = """
+unnest(
+    %(keys)s::text[], %(campaigns)s::text[], %(sites)s::text[], %(after)s::timestamptz[],
+    %(start)s::timestamptz[], %(masks)s::smallint[], %(most)s::bigint[]
+) AS asked (key, campaign, site, after_at, start_at, mask, most)
+"""
+COUNT_GRANTS = f"SELECT asked.key, {_COUNT} FROM {_ASKED}"
+ADD_TALLIES = f"""
+INSERT INTO tallies (key, used, ceiling)
+SELECT counted.key, counted.used, counted.used
+FROM (SELECT asked.key, {_COUNT} AS used FROM {_ASKED}) AS counted
+ORDER BY counted.key
+ON CONFLICT (key) DO NOTHING
+"""
+
+SAVE_PINGS = """
+WITH drawn AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
+stored AS (
+    INSERT INTO pings (
+        received_on, installation_key, ping_id, customer_key, seq, status, at, offset_ms, now,
+        catalogue_version, seed, content_hash, body, fix, answer)
+    SELECT %(today)s::date, given.installation_key, given.ping_id, given.customer_key, drawn.seq + given.place - 1,
+        given.status, given.at, given.offset_ms, %(now)s::timestamptz, %(version)s::bigint, given.seed,
+        given.content_hash, given.body, given.fix, given.answer
+    FROM drawn, unnest(
+        %(installations)s::bigint[], %(ping_ids)s::text[], %(customers)s::bigint[], %(statuses)s::text[],
+        %(ats)s::timestamptz[], %(offsets)s::bigint[], %(seeds)s::bigint[], %(hashes)s::bytea[],
+        %(bodies)s::jsonb[], %(fixes)s::jsonb[], %(answers)s::jsonb[]
+    ) WITH ORDINALITY AS given (
+        installation_key, ping_id, customer_key, status, at, offset_ms, seed, content_hash, body, fix, answer, place)
+)
+INSERT INTO presence (installation_key, state, tick_at, last_seq)
+SELECT given.installation_key, given.state, given.tick_at, drawn.seq + given.place
+FROM drawn, unnest(
+    %(present)s::bigint[], %(states)s::jsonb[], %(ticks)s::timestamptz[], %(places)s::bigint[]
+) AS given (installation_key, state, tick_at, place)
+ON CONFLICT (installation_key) DO UPDATE
+SET state = excluded.state, tick_at = excluded.tick_at, last_seq = excluded.last_seq
+"""
+
+# A tick is no ping: it is logged among the changes, and draws the step's number there.
+SAVE_TICKS = """
+WITH drawn AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
+logged AS (
+    INSERT INTO changes (seq, customer_key, kind, now, body)
+    SELECT drawn.seq + given.place - 1, given.customer_key, 'tick', %(now)s::timestamptz, given.body
+    FROM drawn, unnest(%(customers)s::bigint[], %(bodies)s::jsonb[])
+        WITH ORDINALITY AS given (customer_key, body, place)
+)
+UPDATE presence SET state = given.state, tick_at = given.tick_at, last_seq = drawn.seq + given.place
+FROM drawn, unnest(
+    %(present)s::bigint[], %(states)s::jsonb[], %(ticks)s::timestamptz[], %(places)s::bigint[]
+) AS given (installation_key, state, tick_at, place)
+WHERE presence.installation_key = given.installation_key
+"""
+
+SAVE_MOVES = """
+WITH remembered AS (
+    UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)s::bigint
+    FROM unnest(%(customers)s::bigint[], %(memories)s::jsonb[]) AS given (key, memory)
+    WHERE customers.key = given.key
+)
+INSERT INTO moves (
+    event_id, seq, customer_key, installation_key, site, zone, type, dwell_s, at, probability, confidence,
+    cause, recorded_at)
+SELECT event_id, currval('step_seq') + place, customer_key, installation_key, site, zone, type, dwell_s, at,
+    probability, confidence, cause, %(now)s::timestamptz
+FROM unnest(
+    %(ids)s::uuid[], %(places)s::bigint[], %(owners)s::bigint[], %(installations)s::bigint[], %(sites)s::text[],
+    %(zones)s::text[], %(types)s::text[], %(dwells)s::integer[], %(ats)s::timestamptz[],
+    %(probabilities)s::real[], %(confidences)s::smallint[], %(causes)s::text[]
+) AS given (
+    event_id, place, customer_key, installation_key, site, zone, type, dwell_s, at, probability, confidence, cause)
+"""
+
+SAVE_DECISIONS = """
+WITH granted AS (
+    INSERT INTO grants (
+        decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, decided_at, seq, open,
+        closes_at, charged)
+    SELECT decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, %(now)s::timestamptz,
+        currval('step_seq') + place, arm = 'offered', closes_at, charged
+    FROM unnest(
+        %(grant_decisions)s::uuid[], %(grant_campaigns)s::text[], %(grant_moments)s::uuid[],
+        %(grant_customers)s::bigint[], %(grant_offers)s::text[], %(grant_arms)s::text[], %(grant_sites)s::text[],
+        %(grant_policies)s::boolean[], %(grant_places)s::bigint[], %(grant_closes)s::timestamptz[],
+        %(grant_charged)s::jsonb[]
+    ) AS given (
+        decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, place, closes_at, charged)
+)
+INSERT INTO decisions (
+    decision_id, moment_key, seq, customer_key, installation_key, site, zone, move, dwell_s, visit, at, decided_at,
+    catalogue_version, code_version, seed, campaign, revision, offer_id, offer, channel, expires_at, reasons,
+    counts, draws, refusals, ping_received_on, ping_id)
+SELECT decision_id, moment_key, currval('step_seq') + place, customer_key, installation_key, site, zone, move,
+    dwell_s, visit, at, %(now)s::timestamptz, %(version)s::bigint, %(code)s::text, seed, campaign, revision,
+    offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, ping_received_on, ping_id
+FROM unnest(
+    %(ids)s::uuid[], %(moments)s::uuid[], %(places)s::bigint[], %(customers)s::bigint[],
+    %(installations)s::bigint[], %(sites)s::text[], %(zones)s::text[], %(moves)s::text[], %(dwells)s::integer[],
+    %(visits)s::integer[], %(ats)s::timestamptz[], %(seeds)s::bigint[], %(campaigns)s::text[],
+    %(revisions)s::integer[], %(offer_ids)s::text[], %(offers)s::jsonb[], %(channels)s::text[],
+    %(expires)s::timestamptz[], %(reasons)s::jsonb[], %(counts)s::jsonb[], %(draws)s::jsonb[],
+    %(refusals)s::jsonb[], %(ping_days)s::date[], %(ping_ids)s::text[]
+) AS given (
+    decision_id, moment_key, place, customer_key, installation_key, site, zone, move, dwell_s, visit, at, seed,
+    campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, ping_received_on,
+    ping_id)
+"""
+
+# The check `used <= ceiling` is the last word: it fails the whole transaction if the engine was wrong.
+SPEND_TALLIES = """
+UPDATE tallies
+SET used = used + given.amount, late = late + given.beside,
+    ceiling = CASE WHEN given.amount > 0 THEN given.limit_ ELSE ceiling END, last_seq = currval('step_seq')
+FROM unnest(%(keys)s::text[], %(amounts)s::bigint[], %(besides)s::bigint[], %(limits)s::bigint[])
+    AS given (key, amount, beside, limit_)
+WHERE tallies.key = given.key
+"""
+
+DUE_INSTALLATIONS = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)s))
+SELECT i.key, i.id, i.customer_key, i.token_hash, false
+FROM held, presence p
+JOIN installations i ON i.key = p.installation_key
+JOIN customers c ON c.key = i.customer_key
+WHERE p.tick_at <= %(now)s::timestamptz
+ORDER BY c.key LIMIT %(most)s::bigint
+FOR UPDATE OF c SKIP LOCKED
+"""

@@ -1,0 +1,315 @@
+"""The ping path's round trips: find, lock and load, lock what is shared, save.
+
+All locks are taken in one order - customers by key, then tallies by key - and held to the commit.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from beacon_service.campaigns.model import Charge, Decision, Grant, Memory, Outcome, Tally, TallyKey
+from beacon_service.configuration.store import CATALOGUE_LOCK
+from beacon_service.customers.model import Customer, Installation
+from beacon_service.db import Connection, Row, Statement, round_trip
+from beacon_service.engine import CODE_VERSION, Event, World
+from beacon_service.pings import sql
+from beacon_service.pings.records import Loaded, Presented, Seen, StoredPing
+from beacon_service.visits.advance import next_due
+from beacon_service.visits.model import Presence
+
+# A retry may come days after the first try: phones keep their pings for up to 72 h.
+DEDUPE_DAYS = 4
+
+_presence = msgspec.json.Decoder(Presence)
+_memory = msgspec.json.Decoder(Memory)
+_attributes = msgspec.json.Decoder(dict[str, Any])
+
+
+def find_installations(ids: Collection[str]) -> Statement:
+    """Also holds the configuration as it is until the transaction ends."""
+    return Statement(sql.FIND_INSTALLATIONS, {"lock": CATALOGUE_LOCK, "ids": list(ids)})
+
+
+def presented(rows: Iterable[Row]) -> dict[str, Presented]:
+    return {row[1]: Presented(*row) for row in rows}
+
+
+def lock_due(connection: Connection, *, now: datetime, most: int) -> list[Presented]:
+    """Installations with timers due, their customers locked; those that others have locked are left to them."""
+    params = {"lock": CATALOGUE_LOCK, "now": now, "most": most}
+    (rows,) = round_trip(connection, [Statement(sql.DUE_INSTALLATIONS, params)])
+    return [Presented(*row) for row in rows]
+
+
+def load(
+    connection: Connection,
+    found: Collection[Presented],
+    pings: Sequence[tuple[int, str]],
+    *,
+    today: date,
+    ledger_since: datetime,
+) -> Loaded:
+    """Lock the customers and read all that a step may read of them, in one round trip.
+
+    `pings`: (installation, ping_id), to be looked up among those stored before.
+    """
+    customers = {one.customer_key for one in found}
+    keys = {"customers": list(customers)}
+    statements = [
+        Statement(sql.LOCK_CUSTOMERS, keys),
+        Statement(sql.READ_INSTALLATIONS, {"installations": [one.key for one in found]}),
+        Statement(sql.READ_LEDGER, {**keys, "since": ledger_since}),
+    ]
+    if pings:
+        known = {
+            "installations": [installation for installation, _ in pings],
+            "ids": [ping_id for _, ping_id in pings],
+            "since": today - timedelta(days=DEDUPE_DAYS),
+        }
+        statements.append(Statement(sql.FIND_PINGS, known))
+    locked, placed, granted, *seen = round_trip(connection, statements)
+    ledgers = {key: tuple(Grant(*row[1:]) for row in rows) for key, rows in groupby(granted, _first)}
+    world = World(
+        installations={row[0]: _installation(row) for row in placed},
+        customers={row[0]: Customer(*row[:3], _attributes.decode(row[3]), row[4]) for row in locked},
+        memories={row[0]: _memory.decode(row[5]) for row in locked},
+        ledgers=ledgers,
+    )
+    version = placed[0][5] if placed else 0
+    return Loaded(world, version, {(row[0], row[1]): Seen(row[2], row[3]) for row in (seen[0] if seen else ())})
+
+
+def lock_tallies(connection: Connection, charges: Mapping[TallyKey, Charge]) -> dict[TallyKey, Tally]:
+    """Lock the shared counts in key order behind a savepoint and read them; those that are missing are made."""
+    statements = [Statement("SAVEPOINT shared"), Statement(sql.LOCK_TALLIES, {"keys": list(charges)})]
+    from_ledger = [charge for charge in charges.values() if charge.ledger]
+    if from_ledger:
+        statements.append(Statement(sql.COUNT_GRANTS, _asked(from_ledger)))
+    _, rows, *counted = round_trip(connection, statements)
+    missing = charges.keys() - {row[0] for row in rows}
+    if missing:
+        again = [
+            Statement("ROLLBACK TO SAVEPOINT shared"),
+            Statement(sql.ADD_TALLIES, _asked([charges[key] for key in missing], lock_only=True)),
+        ]
+        round_trip(connection, again)
+        return lock_tallies(connection, charges)
+    # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
+    return {key: Tally(used) for found in (rows, *counted) for key, used in found}
+
+
+def unlock_tallies(connection: Connection) -> None:
+    round_trip(connection, [Statement("ROLLBACK TO SAVEPOINT shared")])
+
+
+def save_pings(
+    pings: Sequence[StoredPing],
+    presences: Mapping[int, tuple[Presence, int]],
+    *,
+    now: datetime,
+    version: int,
+) -> Statement:
+    """`presences`: of the installations that changed, with the place of the ping that changed them last."""
+    params = {
+        "today": now.date(),
+        "now": now,
+        "version": version,
+        "installations": [ping.installation_key for ping in pings],
+        "ping_ids": [ping.ping_id for ping in pings],
+        "customers": [ping.customer_key for ping in pings],
+        "statuses": [ping.status for ping in pings],
+        "ats": [ping.at for ping in pings],
+        "offsets": [ping.offset_ms for ping in pings],
+        "seeds": [ping.seed for ping in pings],
+        "hashes": [ping.content_hash for ping in pings],
+        "bodies": [_raw(ping.body) for ping in pings],
+        "fixes": [_raw(ping.fix) for ping in pings],
+        "answers": [_raw(ping.answer) for ping in pings],
+        **_presence_arrays(presences),
+    }
+    return Statement(sql.SAVE_PINGS, params)
+
+
+def save_ticks(
+    ticks: Sequence[tuple[int, dict[str, Any]]],
+    presences: Mapping[int, tuple[Presence, int]],
+    *,
+    now: datetime,
+) -> Statement:
+    """`ticks`: (customer, what fired), logged as changes."""
+    params = {
+        "now": now,
+        "customers": [customer for customer, _ in ticks],
+        "bodies": [Jsonb(body) for _, body in ticks],
+        **_presence_arrays(presences),
+    }
+    return Statement(sql.SAVE_TICKS, params)
+
+
+def save_moves(
+    events: Sequence[tuple[Event, int]], memories: Mapping[int, Memory], *, now: datetime, last: int
+) -> Statement:
+    """`events` with the place of their cause; `last` is the place of the step's last cause."""
+    moves = [event.move for event, _ in events]
+    params = {
+        "now": now,
+        "last": last,
+        "customers": list(memories),
+        "memories": [Jsonb(memory) for memory in memories.values()],
+        "ids": [event.id for event, _ in events],
+        "places": [place for _, place in events],
+        "owners": [event.customer_key for event, _ in events],
+        "installations": [event.installation_key for event, _ in events],
+        "sites": [event.site for event, _ in events],
+        "zones": [event.zone for event, _ in events],
+        "types": [move.type for move in moves],
+        "dwells": [move.dwell_s for move in moves],
+        "ats": [move.at for move in moves],
+        "probabilities": [move.probability for move in moves],
+        "confidences": [move.confidence for move in moves],
+        "causes": [event.cause for event, _ in events],
+    }
+    return Statement(sql.SAVE_MOVES, params)
+
+
+def save_decisions(
+    decisions: Sequence[tuple[Decision, int]],
+    evidence: Mapping[int, tuple[str, str] | None],
+    *,
+    now: datetime,
+    version: int,
+) -> Statement:
+    """`decisions` with the place of their cause; `evidence`: by installation, (day, id) of the ping behind it."""
+    chosen = [decision for decision, _ in decisions]
+    moments = [decision.moment for decision in chosen]
+    pings = [evidence.get(moment.installation_key) for moment in moments]
+    params = {
+        "now": now,
+        "version": version,
+        "code": CODE_VERSION,
+        "ids": [decision.id for decision in chosen],
+        "moments": [moment.key for moment in moments],
+        "places": [place for _, place in decisions],
+        "customers": [moment.customer_key for moment in moments],
+        "installations": [moment.installation_key for moment in moments],
+        "sites": [moment.site for moment in moments],
+        "zones": [moment.zone for moment in moments],
+        "moves": [moment.move for moment in moments],
+        "dwells": [moment.dwell_s for moment in moments],
+        "visits": [moment.visit for moment in moments],
+        "ats": [moment.at for moment in moments],
+        "seeds": [moment.seed for moment in moments],
+        "campaigns": [decision.campaign for decision in chosen],
+        "revisions": [decision.revision for decision in chosen],
+        "offer_ids": [decision.offer.id if decision.offer else None for decision in chosen],
+        "offers": [Jsonb(decision.offer.rendered()) if decision.offer else None for decision in chosen],
+        "channels": [moment.channel if decision.offer else None for decision, moment in zip(chosen, moments, strict=True)],
+        "expires": [decision.expires_at for decision in chosen],
+        "reasons": [Jsonb(decision.reasons) for decision in chosen],
+        "counts": [Jsonb(decision.counts) for decision in chosen],
+        "draws": [Jsonb(decision.draws) for decision in chosen],
+        "refusals": [Jsonb(decision.refusals) for decision in chosen],
+        "ping_days": [date.fromisoformat(ping[0]) if ping else None for ping in pings],
+        "ping_ids": [ping[1] if ping else None for ping in pings],
+        **_grant_arrays(decisions),
+    }
+    return Statement(sql.SAVE_DECISIONS, params)
+
+
+def spend_tallies(decisions: Iterable[Decision]) -> list[Statement]:
+    """Adds what was given to the rows that keep a count; no statement where nothing was."""
+    amounts: dict[TallyKey, int] = {}
+    besides: dict[TallyKey, int] = {}
+    limits: dict[TallyKey, int] = {}
+    for charge in _kept_charges(decisions):
+        within, beside = (charge.amount, 0) if charge.binding else (0, charge.amount)
+        amounts[charge.key] = amounts.get(charge.key, 0) + within
+        besides[charge.key] = besides.get(charge.key, 0) + beside
+        limits[charge.key] = charge.limit
+    if not limits:
+        return []
+    params = {
+        "keys": list(limits),
+        "amounts": [amounts[key] for key in limits],
+        "besides": [besides[key] for key in limits],
+        "limits": list(limits.values()),
+    }
+    return [Statement(sql.SPEND_TALLIES, params)]
+
+
+def _kept_charges(decisions: Iterable[Decision]) -> list[Charge]:
+    grants = [grant for decision in decisions for grant in decision.grants]
+    return [charge for grant in grants for charge in grant.charges if not charge.ledger]
+
+
+def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[Any]]:
+    rows = [(decision, grant, place) for decision, place in decisions for grant in decision.grants]
+    return {
+        "grant_decisions": [decision.id for decision, _, _ in rows],
+        "grant_campaigns": [grant.campaign for _, grant, _ in rows],
+        "grant_moments": [decision.moment.key for decision, _, _ in rows],
+        "grant_customers": [decision.moment.customer_key for decision, _, _ in rows],
+        "grant_offers": [grant.offer_id for _, grant, _ in rows],
+        "grant_arms": [grant.arm for _, grant, _ in rows],
+        "grant_sites": [decision.moment.site for decision, _, _ in rows],
+        "grant_policies": [grant.policy for _, grant, _ in rows],
+        "grant_places": [place for _, _, place in rows],
+        "grant_closes": [grant.closes_at for _, grant, _ in rows],
+        "grant_charged": [Jsonb(_charged(grant.charges)) for _, grant, _ in rows],
+    }
+
+
+def _charged(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
+    """What is given back when the grant closes without the outcome that the count is of."""
+    return [
+        (charge.key, charge.counts, charge.amount)
+        for charge in charges
+        if charge.binding and not charge.ledger and charge.counts != "decided"
+    ]
+
+
+def _presence_arrays(presences: Mapping[int, tuple[Presence, int]]) -> dict[str, list[Any]]:
+    return {
+        "present": list(presences),
+        "states": [Jsonb(presence) for presence, _ in presences.values()],
+        "ticks": [tick_at(presence) for presence, _ in presences.values()],
+        "places": [place for _, place in presences.values()],
+    }
+
+
+def tick_at(presence: Presence) -> datetime | None:
+    """When, on the server's clock, the earliest timer is due: it runs behind the phone's as its reports do."""
+    due_at = next_due(presence)
+    return None if due_at is None else due_at + presence.lag
+
+
+def _installation(row: Row) -> Installation:
+    key, name, customer_key, location, state, _ = row
+    return Installation(key, name, customer_key, location, Presence() if state is None else _presence.decode(state))
+
+
+def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, list[Any]]:
+    """Arrays to count grants by. With `lock_only` what is counted from the ledger each time starts at nothing."""
+    bounded = [0 if lock_only and charge.ledger else charge.limit if charge.ledger else None for charge in charges]
+    return {
+        "keys": [charge.key for charge in charges],
+        "campaigns": [charge.campaign for charge in charges],
+        "sites": [charge.site for charge in charges],
+        "after": [charge.after_at for charge in charges],
+        "start": [charge.start_at for charge in charges],
+        "masks": [0 if charge.counts == "decided" else int(Outcome.named(charge.counts)) for charge in charges],
+        "most": bounded,
+    }
+
+
+def _first(row: Row) -> int:
+    key: int = row[0]
+    return key
+
+
+def _raw(encoded: bytes | None) -> Jsonb | None:
+    return None if encoded is None else Jsonb(msgspec.Raw(encoded))
