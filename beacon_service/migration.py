@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import NullPool, create_engine
 
-if TYPE_CHECKING:
-    import psycopg
+from beacon_service import partitions
+from beacon_service.settings import libpq_url
 
 # The same in a checkout and in an installed wheel, where `migrations` is a package of its own.
 SCRIPTS = Path(__file__).resolve().parents[1] / "migrations"
 
 
 def upgrade(url: str) -> None:
-    """Apply what is missing, in one transaction; forward only."""
+    """Apply what is missing, in one transaction, forward only; and make room for the pings of the coming days."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         configuration = _configuration()
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
+    with psycopg.connect(libpq_url(url)) as connection:
+        partitions.ensure(connection, datetime.now(UTC).date())
 
 
 def newest_revision() -> str:

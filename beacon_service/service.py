@@ -1,0 +1,23 @@
+"""What one process of the service shares between its requests."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from beacon_service.clock import Clock
+from beacon_service.settings import Settings
+from beacon_service.web.metrics import Metrics
+
+
+def random_seed() -> int:
+    """63 random bits: they fit a bigint, and no two causes will ever share them."""
+    return secrets.randbits(63)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    settings: Settings
+    database_url: str
+    clock: Clock
+    seed: Callable[[], int] = random_seed
+    metrics: Metrics = field(default_factory=Metrics)

@@ -1,0 +1,186 @@
+"""The worker: timers, releases, and - in one of them, the leader - the housekeeping of each day.
+
+Jobs only look for what is due and may run in any number of workers at once; a lost worker loses nothing, since
+what it had not done is still due. Two schedulers on one job store would fire twice, so there is no store: each
+worker's schedule lives in its memory, and what must happen once is guarded by the database.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import psycopg
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from beacon_service import cluster, logs, partitions
+from beacon_service.clock import SystemClock
+from beacon_service.db import make_engine, transaction
+from beacon_service.delivery.release import release_due
+from beacon_service.errors import ServiceUnavailable
+from beacon_service.pings import snapshots
+from beacon_service.pings.catalogue import CatalogueCache
+from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
+from beacon_service.pings.settle import Given
+from beacon_service.pings.tick import MOST, tick
+from beacon_service.safety import refuse_unsafe
+from beacon_service.service import random_seed
+from beacon_service.settings import libpq_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Engine
+
+    from beacon_service.clock import Clock
+    from beacon_service.settings import Settings
+
+log = structlog.get_logger()
+
+# Held by the leader's own connection: when that is gone, so is the leadership. "LEADER" in ASCII.
+LEADER_LOCK = 0x4C4541444552
+RELEASE_EVERY_S = 1.0
+# How soon another worker takes over from a leader that died.
+LEAD_EVERY_S = 2.0
+HOUSEKEEPING_EVERY_S = 600.0
+
+
+class Worker:
+    """The jobs of one worker process, each safe to run at any time and in several workers."""
+
+    def __init__(self, settings: Settings, database_url: str, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._engine: Engine = make_engine(database_url, settings, connections=4)
+        self._catalogue = CatalogueCache()
+        self._leadership = Leadership(libpq_url(database_url))
+        self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
+
+    def fire_timers(self) -> None:
+        """Until nothing is due any more: a rush of timers must not wait for the next look."""
+        while self._tick() == MOST:
+            pass
+
+    def release_expired(self) -> None:
+        with transaction(self._engine) as connection:
+            release_due(connection, self._clock.now())
+
+    def lead(self) -> None:
+        """Take or keep the lead; with it, keep house when it is time."""
+        if not self._leadership.held():
+            return
+        now = self._clock.now()
+        if (now - self._kept_house_at).total_seconds() >= HOUSEKEEPING_EVERY_S:
+            self.keep_house()
+            self._kept_house_at = now
+
+    def keep_house(self) -> None:
+        """Partitions ahead, retention behind, the day's snapshot."""
+        now = self._clock.now()
+        first_kept = now.date() - timedelta(days=self._settings.retention_days)
+        with transaction(self._engine) as connection:
+            partitions.ensure(connection, now.date())
+            dropped = partitions.drop_before(connection, first_kept)
+            snapshots.drop_before(connection, first_kept)
+        with transaction(self._engine) as connection:
+            taken = snapshots.take(connection, now.date(), now)
+        log.info("kept house", partitions_dropped=dropped, snapshot_taken=taken)
+
+    def close(self) -> None:
+        self._leadership.give_up()
+        self._engine.dispose()
+
+    def _tick(self) -> int:
+        try:
+            with transaction(self._engine) as connection:
+                return tick(connection, Given(self._clock.now(), self._catalogue.current, random_seed))
+        except CatalogueBehindError as behind:
+            self._catalogue.refresh(self._engine, wanted=behind.version)
+        except InstallationMovedError:
+            pass  # it is still due, and the next look finds it where it is now
+        return MOST
+
+
+class Leadership:
+    """Whether this process is the one leader, by an advisory lock on a connection of its own."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: psycopg.Connection[tuple[bool]] | None = None
+
+    def held(self) -> bool:
+        """Ask the server, not our memory: a connection that broke has lost the lock."""
+        if self._connection is not None and self._is_alive(self._connection):
+            return True
+        self.give_up()
+        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
+        if row is None or not row[0]:
+            connection.close()
+            return False
+        self._connection = connection
+        log.info("leading")
+        return True
+
+    def give_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @staticmethod
+    def _is_alive(connection: psycopg.Connection[tuple[bool]]) -> bool:
+        try:
+            connection.execute("SELECT true")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def main(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; jobs that run then are finished first."""
+    logs.configure(settings)
+    database_url = cluster.resolve_url(settings)
+    with psycopg.connect(libpq_url(database_url)) as connection:
+        refuse_unsafe(connection, settings)
+    worker = Worker(settings, database_url, SystemClock())
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    scheduler = _schedule(worker, settings)
+    scheduler.start()
+    log.info("working")
+    stopped.wait()
+    scheduler.shutdown(wait=True)
+    worker.close()
+    log.info("stopped")
+
+
+def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
+    """Each job alone at a time; looks that were missed are one look."""
+    scheduler = BackgroundScheduler(
+        timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+    )
+    for job, seconds in (
+        (worker.fire_timers, settings.worker_tick_ms / 1000),
+        (worker.release_expired, RELEASE_EVERY_S),
+        (worker.lead, LEAD_EVERY_S),
+    ):
+        scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__)
+    return scheduler
+
+
+def _surviving(job: Callable[[], None]) -> Callable[[], None]:
+    """A job for which a database that is away is a pause, not an end: what is due stays due."""
+
+    def run() -> None:
+        try:
+            job()
+        except (ServiceUnavailable, psycopg.OperationalError):
+            log.warning("the database does not answer", job=job.__name__)
+
+    return run
+
+
