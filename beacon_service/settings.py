@@ -10,13 +10,38 @@ from __future__ import annotations
 from pathlib import Path  # noqa: TC003 - pydantic reads the annotations at run time
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 Positive = Annotated[int, Field(ge=1)]
 RateLimit = Annotated[str, Field(pattern=r"^\d+ ?(/|per) ?(second|minute|hour|day)$")]
+
+
+class IdentityKey(BaseModel):
+    """What the brand's backend signs identity tokens with: a shared secret, or the public key of a pair."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    alg: Literal["HS256", "RS256", "ES256", "EdDSA"]
+    key: SecretStr
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        """RFC 7518, 3.2: a shared secret is at least as long as the hash."""
+        if self.alg == "HS256" and len(self.key.get_secret_value().encode()) < 32:
+            message = "a shared secret for HS256 has at least 32 bytes"
+            raise ValueError(message)
+        return self
 
 
 class SettingsError(Exception):
@@ -88,6 +113,12 @@ class Settings(DatabaseSettings):
         description="Secret from which tokens and cursors are signed, at least 32 characters, the same for "
         "all processes of an installation. Make one with: openssl rand -hex 32",
     )
+    identity_keys: tuple[IdentityKey, ...] = Field(
+        default=(),
+        description='Keys of identity tokens, as JSON: [{"alg": "ES256", "key": "-----BEGIN PUBLIC KEY-----..."}]; '
+        "alg is HS256 (key: the shared secret), RS256, ES256 or EdDSA (key: the public key as PEM). Several while "
+        "one replaces another. Unset: installations are identified with a secret key only.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     server: Literal["granian", "gunicorn"] = Field(
@@ -107,7 +138,14 @@ class Settings(DatabaseSettings):
     )
     max_body_bytes: Positive = Field(
         default=4_000_000,
-        description="Largest request body, after decompression. A ping with ten sightings takes about 1 kB.",
+        description="Largest body of pings, after decompression. A ping with ten sightings takes about 1 kB.",
+    )
+    max_document_bytes: Positive = Field(
+        default=2_097_152,
+        description="Largest body of an edit, after decompression; a polygon of 10 000 vertices takes 0.4 MB.",
+    )
+    max_import_bytes: Positive = Field(
+        default=8_388_608, description="Largest body of an import, after decompression."
     )
     max_pings_per_request: Positive = Field(
         default=1_000, description="Most pings in one request, over all its batches."

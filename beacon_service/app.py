@@ -1,0 +1,122 @@
+"""The web application: the one place where everything is put together."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from apiflask import APIFlask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from beacon_service import cluster, logs, probes
+from beacon_service.auth import access
+from beacon_service.auth.rates import RateLimits
+from beacon_service.clock import Clock, SystemClock
+from beacon_service.db import db, web_engine_options
+from beacon_service.safety import refuse_unsafe
+from beacon_service.service import Service
+from beacon_service.settings import Settings, libpq_url
+from beacon_service.web import StrictRequest, access_log, body, openapi, problems
+
+if TYPE_CHECKING:
+    from beacon_service.web.openapi import Security
+
+FEATURES = ("zones", "campaigns", "customers", "identity", "pings", "delivery", "reports")
+
+# APIFlask would describe answers that are not ours; web.openapi describes what we answer.
+OPENAPI_CONFIG = {
+    "OPENAPI_VERSION": "3.1.0",
+    "DESCRIPTION": "A ping becomes the one right offer, or none, and says why.",
+    "LICENSE": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    "SERVERS": [{"url": "/"}],
+    "AUTO_404_RESPONSE": False,
+    "AUTO_VALIDATION_ERROR_RESPONSE": False,
+    "AUTO_AUTH_ERROR_RESPONSE": False,
+    "AUTO_OPERATION_DESCRIPTION": False,
+}
+
+
+class BeaconApp(APIFlask):
+    """APIFlask with our way of reading bodies and of describing what may come back."""
+
+    request_class = StrictRequest
+
+
+def create_app(settings: Settings | None = None, clock: Clock | None = None) -> APIFlask:
+    """An application that is ready to serve, or an error in one sentence that says why it must not."""
+    settings = settings or Settings.load()
+    service = Service(settings, cluster.resolve_url(settings), clock or SystemClock())
+    logs.configure(settings)
+    with psycopg.connect(libpq_url(service.database_url)) as connection:
+        refuse_unsafe(connection, settings)
+    # No documentation pages: they would load scripts from other people's servers.
+    app = BeaconApp(
+        __name__,
+        title="Beacon Service",
+        version=version("beacon-service"),
+        docs_path=None,
+        static_folder=None,  # type: ignore[arg-type]
+        json_errors=False,
+    )
+    app.config.update(_configuration(settings, service.database_url))
+    db.init_app(app)
+    app.extensions["beacon"] = service
+    _install_edge(app, service)
+    _register(app)
+    access.refuse_undeclared(app)
+    return app
+
+
+def _configuration(settings: Settings, url: str) -> dict[str, Any]:
+    return {
+        **OPENAPI_CONFIG,
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": web_engine_options(settings),
+        body.LIMITS: {
+            "document": settings.max_document_bytes,
+            "import": settings.max_import_bytes,
+            "ping": settings.max_body_bytes,
+        },
+    }
+
+
+def _install_edge(app: APIFlask, service: Service) -> None:
+    """The order is the order of a request: numbered and timed first, then let in."""
+    access_log.install(app, service.metrics)
+    problems.install(app)
+    access.install(app, access.Gate(service.clock, RateLimits(service.settings)))
+    if (proxies := service.settings.trusted_proxies) > 0:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies)  # type: ignore[method-assign]
+
+    @app.spec_processor
+    def complete(document: Any) -> Any:
+        return openapi.complete(document, app, lambda endpoint: _security(app, endpoint))
+
+
+def _register(app: APIFlask) -> None:
+    app.register_blueprint(probes.blueprint)
+    access.public(app.view_functions["openapi.spec"])
+    for feature in FEATURES:
+        if find_spec(f"beacon_service.{feature}.api") is not None:
+            app.register_blueprint(import_module(f"beacon_service.{feature}.api").blueprint)
+
+
+def _security(app: APIFlask, endpoint: str) -> Security:
+    """Which keys a route takes, in OpenAPI's words: any one of the list, all within one."""
+    declared = access.access_of(app, endpoint)
+    assert declared is not None, "refuse_undeclared has run"
+    secret: dict[str, list[str]] = {"secretKey": [declared.scope] if declared.scope else []}
+    publishable: dict[str, list[str]] = {"publishableKey": []}
+    by_token: dict[str, list[str]] = {"publishableKey": [], "installationToken": []}
+    alternatives: dict[access.Admits, Security] = {
+        "public": [{}],
+        "secret": [secret],
+        "any_key": [publishable, by_token, secret],
+        "installation": [by_token, secret],
+        "local": [{}, secret],
+        "own": [by_token, secret],
+    }
+    return alternatives[declared.admits]

@@ -1,0 +1,61 @@
+"""Who may ask, for whom, and how often."""
+
+from beacon_service.auth.access import (
+    admit,
+    authenticates_itself,
+    principal,
+    public,
+    requires,
+    requires_installation,
+    requires_key,
+    requires_local,
+)
+from beacon_service.auth.model import (
+    SCOPES,
+    TOKEN_HEADER,
+    KeyKind,
+    Principal,
+    Scope,
+    bearer_hash,
+    check_key,
+    check_token,
+    new_token,
+    secret_hash,
+    token_hash,
+)
+from beacon_service.auth.store import (
+    KEY_SQL,
+    Key,
+    create_key,
+    list_keys,
+    revoke_key,
+    rotate_key,
+)
+
+__all__ = [
+    "KEY_SQL",
+    "SCOPES",
+    "TOKEN_HEADER",
+    "Key",
+    "KeyKind",
+    "Principal",
+    "Scope",
+    "admit",
+    "authenticates_itself",
+    "bearer_hash",
+    "check_key",
+    "check_token",
+    "create_key",
+    "list_keys",
+    "new_token",
+    "principal",
+    "public",
+    "requires",
+    "requires_installation",
+    "requires_key",
+    "requires_local",
+    "revoke_key",
+    "rotate_key",
+    "secret_hash",
+    "token_hash",
+]

@@ -1,0 +1,60 @@
+"""One log line and one measurement for each request, from which nobody can be followed.
+
+A line says the method, the route's template, the status and the time it took. Addresses with ids in them,
+query strings, keys, tokens, network addresses and bodies are never written, here or anywhere.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+from flask import Flask, Response, g, request
+
+if TYPE_CHECKING:
+    from beacon_service.web.metrics import Metrics
+
+log = structlog.get_logger()
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+# The API answers JSON to programs; nothing of it is ever to be shown, framed, sniffed or kept by a browser.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def install(app: Flask, metrics: Metrics) -> None:
+    """Number, time, log and count every request of `app`; must be installed before what may refuse one."""
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = secrets.token_hex(8)
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        response.headers["Request-Id"] = g.request_id
+        duration_s = time.perf_counter() - g.began
+        method = request.method if request.method in METHODS else "other"
+        metrics.count(method, route_template(), response.status_code, duration_s)
+        log.info(
+            "request",
+            request_id=g.request_id,
+            method=method,
+            route=route_template(),
+            status=response.status_code,
+            duration_ms=round(duration_s * 1000, 2),
+        )
+        return response
+
+
+def route_template() -> str:
+    """/v1/installations/<installation_id>, never with the id; "unmatched" where no route took the request."""
+    return request.url_rule.rule if request.url_rule is not None else "unmatched"

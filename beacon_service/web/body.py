@@ -1,0 +1,99 @@
+"""Reading a request's body: bounded before it is read, bounded again while it is decompressed, strict JSON.
+
+A body is refused by its announced length without a byte of it being read; one that announces nothing is read
+up to the bound. Decompression stops at the bound too: a small bomb costs no more than a large document.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any, Literal, TypeVar
+
+from flask import Request, current_app
+
+from beacon_service.errors import BadRequest, TooLarge, UnsupportedMedia
+from beacon_service.web.strict_json import decode_strict, refuse_loose
+
+Purpose = Literal["document", "import", "ping"]
+View = TypeVar("View", bound=Callable[..., Any])
+
+# Where the application keeps {purpose: bytes}, made from its settings.
+LIMITS = "BEACON_BODY_LIMITS"
+_GZIP = 16 + zlib.MAX_WBITS
+
+
+def import_body(view: View) -> View:
+    """Declare that a view takes a whole collection, and with it the larger bound."""
+    view.body_purpose = "import"  # type: ignore[attr-defined]
+    return view
+
+
+class StrictRequest(Request):
+    """A request whose JSON is bounded and strict whoever asks for it, APIFlask included."""
+
+    _document: Any = None
+    _has_document = False
+
+    def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
+        """The decoded body; the arguments are Flask's and none of them makes this laxer."""
+        if not self._has_document:
+            self._document = decode_strict(read_body(self, _purpose(self)))
+            self._has_document = True
+        return self._document
+
+
+def read_json_bytes(request: Request, purpose: Purpose = "ping") -> bytes:
+    """The body as it came, for a reader with a decoder of its own: within bounds, and strict JSON."""
+    body = read_body(request, purpose)
+    refuse_loose(body)
+    return body
+
+
+def read_body(request: Request, purpose: Purpose) -> bytes:
+    """The decompressed bytes of a JSON body. Raises TooLarge, UnsupportedMedia or BadRequest."""
+    limit: int = current_app.config[LIMITS][purpose]
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    raw: bytes = request.stream.read(limit + 1)
+    if len(raw) > limit:
+        raise _too_large(limit)
+    if not raw:
+        raise BadRequest("Send a JSON document as the body.", code="body_missing")
+    _refuse_other_types(request)
+    return _decompressed(raw, request.headers.get("Content-Encoding", "identity").strip().lower(), limit)
+
+
+def _purpose(request: Request) -> Purpose:
+    view = current_app.view_functions.get(request.endpoint or "")
+    purpose: Purpose = getattr(view, "body_purpose", "document")
+    return purpose
+
+
+def _refuse_other_types(request: Request) -> None:
+    """`application/json` and its kin, such as `application/geo+json`."""
+    if not request.is_json:
+        raise UnsupportedMedia("Send the body as Content-Type: application/json.")
+
+
+def _decompressed(raw: bytes, encoding: str, limit: int) -> bytes:
+    if encoding in {"identity", ""}:
+        return raw
+    if encoding not in {"gzip", "x-gzip"}:
+        raise UnsupportedMedia("The body may be sent plain or with Content-Encoding: gzip, nothing else.")
+    stream = zlib.decompressobj(wbits=_GZIP)
+    try:
+        body = stream.decompress(raw, limit + 1)
+    except zlib.error:
+        raise BadRequest("The body is not gzip.", code="encoding_invalid") from None
+    if len(body) > limit:
+        raise _too_large(limit)
+    if not stream.eof or stream.unused_data:
+        raise BadRequest(
+            "The gzip stream ends too early or is followed by more.", code="encoding_invalid"
+        ) from None
+    return body
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"A body may have at most {limit} bytes here, decompressed too. Send it in parts.")
