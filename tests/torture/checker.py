@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.torture import caps, ledger, records
 from tests.torture.records import Acknowledged
+from tests.torture.tallies import tallies_agree
 
 if TYPE_CHECKING:
     import psycopg
@@ -38,7 +39,7 @@ class Verdict:
 def check(connection: psycopg.Connection[Any], acknowledged: Acknowledged = NOBODY) -> Verdict:
     found = ledger.read(connection)
     exceeded, unjudged = caps.exceeded(found)
-    others = [finding for look in records.CHECKS for finding in look(found, acknowledged)]
+    others = [finding for look in (*records.CHECKS, tallies_agree) for finding in look(found, acknowledged)]
     return Verdict(
         findings=(*exceeded, *others),
         decisions=len(found.decisions),

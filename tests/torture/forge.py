@@ -82,17 +82,16 @@ class Forge:
         *,
         arm: str = "offered",
         policy: bool = False,
-        charged: tuple[tuple[str, str, int], ...] = (),
         **decision: Any,
     ) -> UUID:
         """A decision for the campaign and its grant; further arguments are columns of the decision."""
         decision_id = self.decision(person, at, campaign=campaign if arm == "offered" else None, **decision)
         self.connection.execute(
             """INSERT INTO grants (decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy,
-                                   decided_at, seq, open, closes_at, charged)
-               SELECT decision_id, %s, moment_key, customer_key, offer_id, %s, site, %s, decided_at, seq, %s, %s, %s
+                                   decided_at, seq, open, closes_at)
+               SELECT decision_id, %s, moment_key, customer_key, offer_id, %s, site, %s, decided_at, seq, %s, %s
                FROM decisions WHERE decision_id = %s""",
-            [campaign, arm, policy, arm == "offered", at + timedelta(minutes=1), Jsonb(charged), decision_id],
+            [campaign, arm, policy, arm == "offered", at + timedelta(minutes=1), decision_id],
         )
         return decision_id
 
@@ -130,8 +129,10 @@ class Forge:
     def release(self, decision_id: UUID) -> None:
         self.connection.execute(
             """INSERT INTO changes (seq, customer_key, kind, now, body)
-               SELECT %s, customer_key, 'release', %s, %s FROM decisions WHERE decision_id = %s""",
-            [self.seq(), NOON_AT, Jsonb({"decisions": [str(decision_id)]}), decision_id],
+               SELECT %s, customer_key, 'release', %s, jsonb_build_object(
+                   'grants', jsonb_build_array(jsonb_build_array(decision_id, campaign)))
+               FROM grants WHERE decision_id = %s""",
+            [self.seq(), NOON_AT, decision_id],
         )
         self.connection.execute("UPDATE grants SET open = false WHERE decision_id = %s", [decision_id])
 
@@ -143,7 +144,18 @@ class Forge:
             [self.uuid(), self.seq(), person.customer, person.installation, SITE, kind, at, at],
         )
 
-    def ping(self, person: Person, ping_id: str) -> None:
+    def merge(self, anonymous: Person, known: Person) -> None:
+        body = {"from": anonymous.customer, "to": known.customer, "installation": anonymous.installation}
+        self.connection.execute(
+            "INSERT INTO changes (seq, customer_key, kind, now, body) VALUES (%s, %s, 'merge', %s, %s)",
+            [self.seq(), known.customer, NOON_AT, Jsonb(body)],
+        )
+        for table in ("grants", "decisions", "installations", "moves"):
+            query = f"UPDATE {table} SET customer_key = %s WHERE customer_key = %s"
+            self.connection.execute(query.encode(), [known.customer, anonymous.customer])
+
+    def ping(self, person: Person, ping_id: str) -> int:
+        seq = self.seq()
         day, next_day = NOON_AT.date(), NOON_AT.date() + timedelta(days=1)
         partition = f"PARTITION OF pings FOR VALUES FROM ('{day}') TO ('{next_day}')"
         self.connection.execute(f"CREATE TABLE IF NOT EXISTS forged_pings {partition}".encode())
@@ -151,8 +163,9 @@ class Forge:
             """INSERT INTO pings (received_on, installation_key, ping_id, customer_key, seq, status, at, offset_ms, now,
                                   catalogue_version, seed, content_hash, body)
                VALUES (%s, %s, %s, %s, %s, 'accepted', %s, 0, %s, 0, 0, '', '{}')""",
-            [day, person.installation, ping_id, person.customer, self.seq(), NOON_AT, NOON_AT],
+            [day, person.installation, ping_id, person.customer, seq, NOON_AT, NOON_AT],
         )
+        return seq
 
     def version(self) -> int:
         row = self.connection.execute("SELECT version FROM catalogue").fetchone()

@@ -40,13 +40,13 @@ class Grant:
     moment_key: UUID
     campaign: str
     customer: int
+    installation: int | None
     site: str
     arm: str
     policy: bool
     decided_at: datetime
     seq: int
     open: bool
-    charged: tuple[tuple[str, str, int], ...]
     version: int | None
 
 
@@ -65,7 +65,7 @@ class Decision:
     version: int
     campaign: str | None
     channel: str | None
-    ping: tuple[str, str] | None
+    ping_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,16 @@ class Move:
     type: str
     dwell_s: int | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """From `seq` on, what was `origin`'s is `target`'s, and every row says so; before it, the phone was `origin`'s."""
+
+    seq: int
+    origin: int
+    target: int
+    installation: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +134,9 @@ class Ledger:
     outcomes: Mapping[tuple[UUID, str], int] = field(repr=False)
     # (decision, kind) whose outcome came after the release of its reservation
     late: frozenset[tuple[UUID, str]] = field(repr=False)
-    # decision -> seq at which its reservation was given back
-    releases: Mapping[UUID, int] = field(repr=False)
+    # (decision, campaign) -> seq at which its reservation was given back
+    releases: Mapping[tuple[UUID, str], int] = field(repr=False)
+    merges: list[Merge] = field(default_factory=list)
 
 
 def read(connection: psycopg.Connection[Any]) -> Ledger:
@@ -133,8 +144,8 @@ def read(connection: psycopg.Connection[Any]) -> Ledger:
     with connection.transaction(), connection.cursor(row_factory=dict_row) as rows:
         first, late = _outcomes(rows.execute("SELECT * FROM outcomes ORDER BY seq").fetchall())
         return Ledger(
-            grants=[_grant(row) for row in rows.execute(GRANTS).fetchall()],
-            decisions=[_decision(row) for row in rows.execute(DECISIONS).fetchall()],
+            grants=[Grant(**row) for row in rows.execute(GRANTS).fetchall()],
+            decisions=[Decision(**row) for row in rows.execute(DECISIONS).fetchall()],
             pings=[Ping(**row) for row in rows.execute(PINGS).fetchall()],
             moves=[Move(**row) for row in rows.execute(MOVES).fetchall()],
             tallies=[
@@ -144,13 +155,14 @@ def read(connection: psycopg.Connection[Any]) -> Ledger:
             configuration=_configuration(rows.execute(CONFIGURATION).fetchall()),
             outcomes=first,
             late=late,
-            releases=_releases(rows.execute(RELEASES).fetchall()),
+            releases=_releases(rows.execute(CHANGES, ["release"]).fetchall()),
+            merges=_merges(rows.execute(CHANGES, ["merge"]).fetchall()),
         )
 
 
 GRANTS = """
 SELECT g.decision_id, g.moment_key, g.campaign, g.customer_key AS customer, g.site, g.arm, g.policy, g.decided_at,
-       g.seq, g.open, g.charged, d.catalogue_version AS version
+       g.seq, g.open, d.installation_key AS installation, d.catalogue_version AS version
 FROM grants g LEFT JOIN decisions d USING (decision_id)
 -- Of several grants with one seq (a ping and the timers it fired) any fixed order shows whether they fit together.
 ORDER BY g.seq, d.at, g.decision_id, g.campaign
@@ -158,7 +170,7 @@ ORDER BY g.seq, d.at, g.decision_id, g.campaign
 DECISIONS = """
 SELECT decision_id, moment_key, seq, customer_key AS customer, installation_key AS installation,
        site || '/' || zone AS zone, move, dwell_s, visit, at, catalogue_version AS version, campaign, channel,
-       ping_received_on, ping_id
+       ping_id
 FROM decisions ORDER BY seq, at, decision_id
 """
 PINGS = """
@@ -166,24 +178,13 @@ SELECT p.installation_key AS installation, i.id AS installation_id, p.ping_id, p
        p.catalogue_version AS version
 FROM pings p JOIN installations i ON i.key = p.installation_key ORDER BY p.seq
 """
-# An exit and a new entry may come of one ping: the exit is the earlier of the two.
+# Of one instant: a threshold was reached before one left, and one leaves before one enters.
 MOVES = """
 SELECT seq, customer_key AS customer, installation_key AS installation, site || '/' || zone AS zone, type, dwell_s, at
-FROM moves ORDER BY seq, at, type = 'exited' DESC, type = 'dwelled'
+FROM moves ORDER BY seq, at, type
 """
 CONFIGURATION = "SELECT kind, key, version, body FROM catalogue_log ORDER BY kind, key, version"
-RELEASES = "SELECT seq, body FROM changes WHERE kind = 'release' ORDER BY seq"
-
-
-def _grant(row: dict[str, Any]) -> Grant:
-    charged = tuple((key, counts, amount) for key, counts, amount in row.pop("charged"))
-    return Grant(**row, charged=charged)
-
-
-def _decision(row: dict[str, Any]) -> Decision:
-    received_on, ping_id = row.pop("ping_received_on"), row.pop("ping_id")
-    ping = None if ping_id is None else (received_on.isoformat(), ping_id)
-    return Decision(**row, ping=ping)
+CHANGES = "SELECT seq, body FROM changes WHERE kind = %s ORDER BY seq"
 
 
 def _configuration(rows: Iterable[dict[str, Any]]) -> Configuration:
@@ -210,9 +211,17 @@ def _outcomes(
     return first, frozenset(late)
 
 
-def _releases(rows: Iterable[dict[str, Any]]) -> dict[UUID, int]:
-    found: dict[UUID, int] = {}
+def _releases(rows: Iterable[dict[str, Any]]) -> dict[tuple[UUID, str], int]:
+    found: dict[tuple[UUID, str], int] = {}
     for row in rows:
-        for decision_id in row["body"]["decisions"]:
-            found.setdefault(UUID(decision_id), row["seq"])
+        for decision_id, campaign in row["body"]["grants"]:
+            found.setdefault((UUID(decision_id), campaign), row["seq"])
     return found
+
+
+def _merges(rows: Iterable[dict[str, Any]]) -> list[Merge]:
+    """A merge is told twice, to both customers; only the one that goes on is told from whom."""
+    bodies = ((row["seq"], row["body"]) for row in rows)
+    return [
+        Merge(seq, body["from"], body["to"], body["installation"]) for seq, body in bodies if "from" in body
+    ]

@@ -160,12 +160,19 @@ def by_an_overtaken_configuration(forge: Forge) -> None:
     forge.offer(campaign, forge.person(), catalogue_version=before)
 
 
+def beyond_a_cap_that_a_merge_used_up(forge: Forge) -> None:
+    campaign, anonymous, known = forge.campaign(cap(1, LIFETIME)), forge.person(), forge.person()
+    forge.offer(campaign, anonymous)
+    forge.merge(anonymous, known)
+    forge.offer(campaign, known)
+
+
 def two_for_one_ping(forge: Forge) -> None:
     campaign, person = forge.campaign(), forge.person()
     ping: dict[str, Any] = {"channel": "response", "ping_received_on": NOON_AT.date(), "ping_id": "forged"}
-    forge.ping(person, "forged")
-    forge.offer(campaign, person, **ping)
-    forge.offer(campaign, person, **ping)
+    seq = forge.ping(person, "forged")
+    forge.offer(campaign, person, seq=seq, **ping)
+    forge.offer(campaign, person, seq=seq, **ping)
 
 
 def two_for_one_moment(forge: Forge) -> None:
@@ -191,9 +198,9 @@ def an_entry_without_an_exit_before(forge: Forge) -> None:
 
 def a_tally_that_is_off_by_one(forge: Forge) -> None:
     key = "cap:forged:campaign.total.decided.lifetime.1.day.site:all:"
-    campaign = forge.campaign()
+    campaign = forge.campaign(cap(5, LIFETIME, subject="total"))
     for _ in range(2):
-        forge.offer(campaign, forge.person(), charged=((key, "decided", 1),))
+        forge.offer(campaign, forge.person())
     forge.connection.execute("INSERT INTO tallies (key, used, ceiling) VALUES (%s, 1, 5)", [key])
 
 
@@ -229,6 +236,7 @@ PLANTS = tuple(
         ("budget", beyond_a_days_budget),
         ("policy_cap", beyond_the_contact_policy),
         ("customer_cap", beyond_a_cap_that_was_lowered),
+        ("customer_cap", beyond_a_cap_that_a_merge_used_up),
         ("not_live", of_a_paused_campaign),
         ("edit_overtaken", by_an_overtaken_configuration),
         ("offer_doubled", two_for_one_ping),

@@ -124,3 +124,23 @@ def test_one_visits_window_is_counted_as_not_judged(connection, forge):
     campaign, person = forge.campaign(cap(1, {"kind": "visit"})), forge.person()
     forge.offer(campaign, person)
     assert checker.check(connection).unjudged == 1
+
+
+def test_what_two_customers_had_before_they_were_merged_is_judged_apart(connection, forge):
+    campaign, anonymous, known = forge.campaign(cap(1, LIFETIME)), forge.person(), forge.person()
+    for person in (anonymous, known):
+        forge.offer(campaign, person)
+        forge.move(person, "entered", NOON_AT)
+    forge.merge(anonymous, known)
+    assert kinds(connection) == []
+
+
+def test_a_shared_count_holds_what_the_ledger_holds_late_outcomes_included(connection, forge):
+    campaign = forge.campaign(cap(9, LIFETIME, subject="total", counts="viewed"))
+    offers = [forge.offer(campaign, forge.person()) for _ in range(3)]
+    for offer in offers[1:]:
+        forge.release(offer)
+    forge.outcome(offers[2], "clicked", late=True)
+    key = f"cap:{campaign}:campaign.total.viewed.lifetime.1.day.site:all:"
+    connection.execute("INSERT INTO tallies (key, used, late, ceiling) VALUES (%s, 1, 1, 9)", [key])
+    assert kinds(connection) == []

@@ -8,11 +8,8 @@ decision, whatever its length in hours. On 25 October 2026 the day in Berlin has
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 STEP = timedelta(microseconds=1)
 FOREVER = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
@@ -25,13 +22,19 @@ LENGTHS = {
 }
 
 
+class Window(NamedTuple):
+    kind: str
+    n: int = 1
+    unit: str = "day"
+
+
 class UnjudgedError(Exception):
     """A window that the tables do not tell, such as one visit's."""
 
 
-def stretch(window: Mapping[str, Any], at: datetime, time_zone: str) -> tuple[datetime, datetime]:
+def stretch(window: Window, at: datetime, time_zone: str) -> tuple[datetime, datetime]:
     """From when (included) to when (left out) grants count with one that was decided at `at`."""
-    kind, n, unit = window["kind"], window.get("n", 1), window.get("unit", "day")
+    kind, n, unit = window
     if kind == "lifetime":
         return FOREVER
     if kind == "rolling":
