@@ -3,72 +3,52 @@
 import os
 import shutil
 import statistics
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
-# Durability stays at its defaults: fsync, full_page_writes and synchronous_commit are on.
-# The rest is the same for every contestant: room for the working set, no checkpoint in mid-round by WAL size.
-SETTINGS = {
-    "listen_addresses": "",
-    "shared_buffers": "256MB",
-    "max_wal_size": "4GB",
-    "max_connections": "100",
-    "log_min_messages": "warning",
-}
-DEBIAN_VERSIONS = Path("/usr/lib/postgresql")
-START_S, STOP_S = 30, 30
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    directory: Path
-
-    def url(self, database: str, *, driver: str = "postgresql") -> str:
-        return f"{driver}://postgres@/{database}?host={self.directory}"
-
-    def create_database(self, name: str, *, template: str = "template1") -> str:
-        """Create a database, by copying another if named, and give its URL."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'.encode())
-        return self.url(name)
-
-    def checkpoint(self) -> None:
-        """Write out what earlier work left behind, so that nobody's round pays for another's."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute("CHECKPOINT")
+from beacon_service import cluster as private_cluster
+from beacon_service.cluster import Cluster
 
 
 @contextmanager
 def durable_cluster() -> Iterator[Cluster]:
-    """A running cluster in a fresh private directory, stopped and removed at the end."""
-    directory = Path(tempfile.mkdtemp(prefix="beacon-bench-"))
+    """The service's own kind of cluster in a fresh private directory, stopped and removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix="beacon-bench-"))
+    cluster = Cluster(home)
     try:
-        if os.geteuid() == 0:
-            shutil.chown(directory, "postgres", "postgres")
-        data = directory / "data"
-        _run(_as_postgres("initdb", "--pgdata", str(data), "--username=postgres", "--auth=trust", "--encoding=UTF8"))
-        options = " ".join(f"-c {name}={value or repr('')}" for name, value in SETTINGS.items())
-        options += f" -c unix_socket_directories={directory}"
-        log = str(directory / "log")
-        _run(_as_postgres("pg_ctl", "start", "-w", "-t", str(START_S), "-D", str(data), "-l", log, "-o", options))
-        try:
-            yield Cluster(directory)
-        finally:
-            _run(_as_postgres("pg_ctl", "stop", "-w", "-t", str(STOP_S), "-D", str(data), "-m", "immediate"))
+        private_cluster.start(cluster)
+        _insist_on_durability(cluster)
+        yield cluster
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        private_cluster.stop(cluster)
+        shutil.rmtree(cluster.socket_dir, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def copy_database(cluster: Cluster, name: str, *, template: str = private_cluster.DATABASE) -> str:
+    """Copy a database (by default the empty one, which has PostGIS) and give the copy's URL."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+    names = (sql.Identifier(name), sql.Identifier(template), sql.Identifier(private_cluster.ROLE))
+    with cluster.connect(database="postgres") as server:
+        server.execute(statement.format(*names))
+    return cluster.url(database=name)
+
+
+def checkpoint(cluster: Cluster) -> None:
+    """Write out what earlier work left behind, so that nobody's round pays for another's."""
+    with cluster.connect(database="postgres") as server:
+        server.execute("CHECKPOINT")
 
 
 def durable_write_ms(cluster: Cluster, writes: int = 50) -> float:
-    """The median of one small durable write where the cluster lives: what every commit waits for, at least."""
-    path = cluster.directory / "durable-write"
+    """The median of a small durable write where the cluster lives: what a commit waits for, at least."""
+    path = cluster.home / "durable-write"
     taken_ms = []
     with path.open("wb", buffering=0) as file:
         for _ in range(writes):
@@ -80,24 +60,14 @@ def durable_write_ms(cluster: Cluster, writes: int = 50) -> float:
     return statistics.median(taken_ms)
 
 
-def _as_postgres(program: str, *arguments: str) -> list[str]:
-    """The command line of a server program; PostgreSQL refuses to run as root, so root steps down."""
-    command = [str(_program(program)), *arguments]
-    if os.geteuid() != 0:
-        return command
-    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *command]
+def _insist_on_durability(cluster: Cluster) -> None:
+    """A benchmark of commits that may be lost would measure nothing worth having."""
+    with cluster.connect(database="postgres") as server:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            _insist(server, setting)
 
 
-def _program(name: str) -> Path:
-    found = shutil.which(name)
-    versions = sorted(DEBIAN_VERSIONS.glob("*"), key=lambda path: float(path.name), reverse=True)
-    candidates = [*(version / "bin" / name for version in versions), *([Path(found)] if found else [])]
-    for candidate in candidates:
-        if candidate.exists():
-            return candidate
-    raise SystemExit("PostgreSQL is missing: apt-get install postgresql-15 postgresql-15-postgis-3")
-
-
-def _run(command: Sequence[str]) -> None:
-    # Output goes nowhere rather than to a pipe: the server would inherit the pipe and keep it open.
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", timeout=60)
+def _insist(server: psycopg.Connection, setting: str) -> None:
+    row = server.execute("SELECT current_setting(%s)", [setting]).fetchone()
+    if row != ("on",):
+        raise SystemExit(f"the benchmark's cluster runs with {setting} = {row}; it must be on")

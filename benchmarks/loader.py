@@ -1,7 +1,7 @@
-"""The load: a closed loop over many keep-alive connections, in one thread and cheap enough to stay out of the way.
+"""The load: a closed loop over many keep-alive connections, in one thread, too cheap to be in the way.
 
-A connection sends its next request when the answer to the last one is whole. Nothing is parsed while the clock
-runs but the length of an answer. Latency is what the client sees: from sending to having the whole answer.
+A connection sends its next request when the answer to the last one is whole. While the clock runs, nothing
+of an answer is parsed but its length. Latency is what a client sees: from sending to having the whole answer.
 """
 
 import gc

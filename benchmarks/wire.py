@@ -1,4 +1,4 @@
-"""HTTP/1.1 as bytes: requests are built before the clock starts, answers are taken apart after it has stopped."""
+"""HTTP/1.1 as bytes: requests are built before the clock starts, answers taken apart after it stops."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,11 @@ class Response:
 
 
 def post(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: benchmark", "Content-Type: application/json"]
+    return request("POST", path, headers, body)
+
+
+def request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    lines = [f"{method} {path} HTTP/1.1", "Host: benchmark", "Content-Type: application/json"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     lines.append(f"Content-Length: {len(body)}")
     return "\r\n".join(lines).encode() + HEAD_END + body

@@ -23,8 +23,6 @@ M_PER_DEGREE_LONGITUDE = M_PER_DEGREE_LATITUDE * math.cos(math.radians(SOUTH))
 JITTER_M = 3.0
 ACCURACY_M = 5.0
 
-# A hundred people, because a gateway's batch carries one ping of each.
-COHORT = 100
 # 20 steps of 5 s keep a walk within the two minutes in which a move may still make an offer.
 STEPS = 20
 STEP_S = 5.0
@@ -81,8 +79,8 @@ def customer_name(person: int) -> str:
 
 
 def token_of(person: int) -> str:
-    """The installation token of a person; as long as a real one, and known to both sides of the benchmark."""
-    return f"bench-installation-token-{person:08d}-0123456789"
+    """The installation token of a person: in a real one's form, known to both sides."""
+    return f"it_bench{person:038d}"
 
 
 def tier_of(person: int) -> str:
@@ -90,11 +88,19 @@ def tier_of(person: int) -> str:
 
 
 def corner(row: int, column: int) -> tuple[float, float]:
-    """Longitude and latitude of a cell's south-western corner, rounded so that neighbours share it exactly."""
+    """Longitude and latitude of a cell's south-western corner; rounded, so that neighbours share it."""
     return (
         round(WEST + column * CELL_M / M_PER_DEGREE_LONGITUDE, 9),
         round(SOUTH + row * CELL_M / M_PER_DEGREE_LATITUDE, 9),
     )
+
+
+def at_offset_s(step: int) -> float:
+    """When a step is, in seconds from the round's begin: -90 for the warm-up, +10 for the last step.
+
+    A ping may be two minutes old when it is decided and two minutes ahead; a round takes half of one.
+    """
+    return STEP_S * step - 90.0
 
 
 def zone_ring(zone: int) -> list[tuple[float, float]]:
@@ -123,35 +129,35 @@ def winner(zone: int) -> str:
     return f"{zone_name(zone)}-{('twice-a-day', 'all-day', 'once-ever')[zone % 3]}"
 
 
-def cohort_walk(cohort: int, *, seed: int, mix: Mix) -> Iterator[PlannedPing]:
-    """All pings of a cohort, step by step, each person once a step.
+def walk(person: int, *, seed: int, mix: Mix) -> list[PlannedPing]:
+    """All pings of one person: one that places them, then the steps.
 
     People walk along their row and never come back to a cell, so every entry is the first of its visit.
     """
-    draw = random.Random(f"{seed}/{cohort}")
-    people = range(cohort * COHORT, (cohort + 1) * COHORT)
-    where = {person: draw.randrange(ROWS) * COLUMNS + draw.randrange(COLUMNS - STEPS) for person in people}
-    offers = dict.fromkeys(people, 0)
+    draw = random.Random(f"{seed}/{person}")
+    zone = draw.randrange(ROWS) * COLUMNS + draw.randrange(COLUMNS - STEPS)
+    gold = tier_of(person) == "gold"
+    offers = 0
+    pings = []
     for step in range(STEPS + 1):
-        for person in people:
-            moves = step > 0 and draw.random() < mix.moving
-            where[person] += moves
-            enters = moves or step == 0
-            due = enters and tier_of(person) == "gold" and offers[person] < OFFERS_PER_CUSTOMER_AND_DAY
-            offers[person] += due
-            yield _ping(draw, person, step, where[person], enters=enters, offers=due)
+        enters = step == 0 or draw.random() < mix.moving
+        zone += enters and step > 0
+        due = enters and gold and offers < OFFERS_PER_CUSTOMER_AND_DAY
+        offers += due
+        latitude, longitude = _near_centre(zone, draw)
+        pings.append(PlannedPing(person, step, zone, latitude, longitude, enters=enters, offers=due))
+    return pings
 
 
-def _ping(draw: random.Random, person: int, step: int, zone: int, *, enters: bool, offers: bool) -> PlannedPing:
+def party(people: range, *, seed: int, mix: Mix) -> list[PlannedPing]:
+    """People who walk side by side: all their pings, step by step, each person once a step."""
+    walks = [walk(person, seed=seed, mix=mix) for person in people]
+    return [ping for step in zip(*walks, strict=True) for ping in step]
+
+
+def _near_centre(zone: int, draw: random.Random) -> tuple[float, float]:
+    """Latitude and longitude of a fix within the jitter of the zone's centre."""
     row, column = divmod(zone, COLUMNS)
     east_m = (column + 0.5) * CELL_M + draw.uniform(-JITTER_M, JITTER_M)
     north_m = (row + 0.5) * CELL_M + draw.uniform(-JITTER_M, JITTER_M)
-    return PlannedPing(
-        person=person,
-        step=step,
-        zone=zone,
-        latitude=round(SOUTH + north_m / M_PER_DEGREE_LATITUDE, 7),
-        longitude=round(WEST + east_m / M_PER_DEGREE_LONGITUDE, 7),
-        enters=enters,
-        offers=offers,
-    )
+    return round(SOUTH + north_m / M_PER_DEGREE_LATITUDE, 7), round(WEST + east_m / M_PER_DEGREE_LONGITUDE, 7)

@@ -1,6 +1,7 @@
 """Tables of the obvious build: what a competent developer would model first, with the indexes it needs."""
 
 from datetime import datetime, time
+from typing import TYPE_CHECKING, Annotated
 
 from flask_sqlalchemy import SQLAlchemy
 from geoalchemy2 import Geometry, WKBElement
@@ -9,20 +10,26 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
-    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012 - as SQLAlchemy wants it
+    pass
 
 
 db = SQLAlchemy(model_class=Base)
 
+Instant = Annotated[datetime, mapped_column(DateTime(timezone=True))]
+if TYPE_CHECKING:
+    Model = Base
+else:
+    Model = db.Model  # made at run time, which a type checker cannot follow
 
-class Zone(Base):
+
+class Zone(Model):
     __tablename__ = "zones"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
     area: Mapped[WKBElement] = mapped_column(Geometry("POLYGON", srid=4326))  # with a GiST index
 
 
-class Campaign(Base):
+class Campaign(Model):
     __tablename__ = "campaigns"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -38,13 +45,13 @@ class Campaign(Base):
     body: Mapped[str]
 
 
-class ApiKey(Base):
+class ApiKey(Model):
     __tablename__ = "api_keys"
     id: Mapped[int] = mapped_column(primary_key=True)
     key_hash: Mapped[str] = mapped_column(unique=True)
 
 
-class Customer(Base):
+class Customer(Model):
     __tablename__ = "customers"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -52,7 +59,7 @@ class Customer(Base):
     marketing_consent: Mapped[bool]
 
 
-class Installation(Base):
+class Installation(Model):
     __tablename__ = "installations"
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(unique=True)
@@ -63,12 +70,12 @@ class Installation(Base):
     customer: Mapped[Customer] = relationship(lazy="joined", innerjoin=True)
 
 
-class Ping(Base):
+class Ping(Model):
     __tablename__ = "pings"
     id: Mapped[int] = mapped_column(primary_key=True)
     installation_id: Mapped[int] = mapped_column(ForeignKey(Installation.id))
-    at: Mapped[datetime]
-    received_at: Mapped[datetime]
+    at: Mapped[Instant]
+    received_at: Mapped[Instant]
     # Nothing looks pings up by place, so they go without the index that would slow each insert.
     location: Mapped[WKBElement] = mapped_column(Geometry("POINT", srid=4326, spatial_index=False))
     zone_id: Mapped[int | None] = mapped_column(ForeignKey(Zone.id))
@@ -76,13 +83,13 @@ class Ping(Base):
     __table_args__ = (Index("ix_pings_installation_at", "installation_id", "at"),)
 
 
-class Decision(Base):
+class Decision(Model):
     __tablename__ = "decisions"
     id: Mapped[int] = mapped_column(primary_key=True)
     customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id))
     campaign_id: Mapped[int] = mapped_column(ForeignKey(Campaign.id))
     ping_id: Mapped[int] = mapped_column(ForeignKey(Ping.id))
-    decided_at: Mapped[datetime]
+    decided_at: Mapped[Instant]
 
     __table_args__ = (
         Index("ix_decisions_customer_campaign", "customer_id", "campaign_id", "decided_at"),

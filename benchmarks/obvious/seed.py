@@ -9,7 +9,7 @@ from benchmarks import workload
 from benchmarks.obvious.app import create_app
 from benchmarks.obvious.models import ApiKey, Campaign, Zone, db
 
-API_KEY = "pk_bench_0123456789abcdef0123456789abcdef"
+API_KEY = "pk_bench" + "0" * 38
 
 # The names and tokens are those of workload.person_name, customer_name, token_of and tier_of, made where they
 # are stored: 50 000 rows in a second instead of half a minute. The answers are checked, so a slip would show.
@@ -21,20 +21,17 @@ FROM generate_series(0, :people - 1) n ORDER BY n
 INSTALLATIONS = """
 INSERT INTO installations (name, token_hash, location_consent, customer_id)
 SELECT 'phone-' || lpad(n::text, 5, '0'),
-       encode(sha256(convert_to('bench-installation-token-' || lpad(n::text, 8, '0') || '-0123456789', 'UTF8')),
-              'hex'),
-       true, c.id
+       encode(sha256(convert_to('it_bench' || lpad(n::text, 38, '0'), 'UTF8')), 'hex'), true, c.id
 FROM generate_series(0, :people - 1) n JOIN customers c ON c.name = 'person-' || lpad(n::text, 5, '0')
 ORDER BY n
 """
 
 
 def seed(url: str) -> None:
+    """Make the tables in a database that has PostGIS, and fill them."""
     os.environ.update(OBVIOUS_DATABASE_URL=url, OBVIOUS_THREADS="1")
     app = create_app()
     with app.app_context():
-        db.session.execute(text("CREATE EXTENSION IF NOT EXISTS postgis"))
-        db.session.commit()
         db.create_all()
         _zones_and_campaigns()
         people = {"people": workload.CUSTOMERS, "gold": round(1 / workload.GOLD_SHARE)}
@@ -49,7 +46,8 @@ def seed(url: str) -> None:
 
 def _zones_and_campaigns() -> None:
     zones = [
-        {"id": zone + 1, "name": workload.zone_name(zone), "area": _polygon(zone)} for zone in range(workload.ZONES)
+        {"id": zone + 1, "name": workload.zone_name(zone), "area": _polygon(zone)}
+        for zone in range(workload.ZONES)
     ]
     db.session.execute(insert(Zone), zones)
     db.session.execute(insert(Campaign), [_campaign_row(plan) for plan in workload.campaigns()])
