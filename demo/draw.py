@@ -118,7 +118,9 @@ def beacon(number: int, floor: str, east_m: float, north_m: float) -> dict[str, 
     if number % 3 == 0:
         identities.append({"type": "mac", "mac": f"ac:23:3f:00:{major:02x}:{number:02x}"})
     properties = {"floor": floor, "identities": identities, "tx_power_dbm": TX_POWER_DBM, "status": "active"}
-    return feature(f"b{number:02d}", {"type": "Point", "coordinates": place(east_m, north_m)}, properties)
+    return feature(
+        f"harbour-b{number:02d}", {"type": "Point", "coordinates": place(east_m, north_m)}, properties
+    )
 
 
 def drawn() -> dict[str, str]:

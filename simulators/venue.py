@@ -1,7 +1,7 @@
 """A place to walk in and to load into the service: site, floors, zones, beacons, in the API's own shapes.
 
-The GeoJSON stays as it is written, because it is sent as it is; what walkers and displays ask of it is computed
-beside it.
+The GeoJSON stays as it is written, because it is sent as it is; what walkers and displays ask of it is
+computed beside it.
 """
 
 import json
@@ -48,6 +48,9 @@ class Venue:
     zones: dict[str, Any]
     beacons: dict[str, Any]
 
+    def floors_upward(self) -> list[str]:
+        return sorted(self.floors, key=lambda floor: (self.floors[floor]["level"], floor))
+
     def zone_list(self) -> tuple[Zone, ...]:
         return tuple(zone_of(feature) for feature in self.zones["features"])
 
@@ -87,7 +90,7 @@ def beacon_of(feature: Mapping[str, Any]) -> Beacon:
 
 
 def deepest_zone(zones: tuple[Zone, ...], floor: str | None, longitude: float, latitude: float) -> str | None:
-    """The smallest zone that holds the point: where zones nest, that is the deepest. Geofences hold everywhere."""
+    """The smallest zone that holds the point: where zones nest, the deepest. Geofences hold on each floor."""
     point = Point(longitude, latitude)
     holding = [zone for zone in zones if zone.floor in (None, floor) and zone.geometry.covers(point)]
     return min(holding, key=lambda zone: (zone.geometry.area, zone.id)).id if holding else None

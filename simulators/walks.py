@@ -1,7 +1,7 @@
 """A walk: what one phone hears on one way through a place, with the truth beside it.
 
 Made-up shoppers and recorded people become the same thing here, so that all that plays walks knows one kind.
-Times are seconds since the walk's start: a walk is the same bytes on any day and is given its hour when played.
+Times are seconds since the walk's start: a walk is the same bytes on any day and gets its hour when played.
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,114 @@
+"""The end of a run: what came of it in numbers, how often the service was right, whether all went well."""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from simulators.client import Traffic
+from simulators.demo.reading import Decision, Move
+from simulators.record import Record, SentPing, percentile
+
+MOVES = ("entered", "dwelled", "exited")
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Of `judged` accepted pings with a known truth, `right` found the service holding the phone in its true
+    zone.
+    """
+
+    judged: int
+    right: int
+
+    @property
+    def share(self) -> float:
+        return self.right / self.judged if self.judged else 0.0
+
+
+def summary_of(record: Record, moves: Sequence[Move], decisions: Sequence[Decision]) -> dict[str, Any]:
+    """The run in numbers. `decisions` counts, by reason, each time that a campaign lost a moment."""
+    by_type = Counter(move.type for move in moves)
+    reasons = Counter(reason for decision in decisions for reason in decision.reasons.values())
+    return {
+        "pings": len(record.pings),
+        "accepted": record.count("accepted"),
+        "late": record.count("late"),
+        "duplicate": record.count("duplicate"),
+        "rejected": dict(sorted(record.rejected.items())),
+        "moves": {kind: by_type[kind] for kind in MOVES},
+        "decisions": dict(sorted(reasons.items())),
+        "offers": sum(decision.campaign is not None for decision in decisions),
+        "p50_ms": round(percentile(record.latencies_ms, 0.50), 1),
+        "p99_ms": round(percentile(record.latencies_ms, 0.99), 1),
+    }
+
+
+def agreement(pings: Iterable[SentPing], moves: Iterable[Move], areas: Mapping[str, float]) -> Agreement:
+    """The true zone counts as found when it is the smallest of those that the phone is held in at that
+    moment.
+    """
+    changes: dict[str, list[tuple[datetime, str, bool]]] = defaultdict(list)
+    for move in moves:
+        if move.type != "dwelled":
+            changes[move.installation_id].append((move.at, move.zone, move.type == "entered"))
+    held = {installation: primaries(each, areas) for installation, each in changes.items()}
+    judged = [ping for ping in pings if ping.status == "accepted" and ping.truth]
+    right = sum(held_at(held.get(ping.installation_id, []), ping.at) == ping.truth for ping in judged)
+    return Agreement(len(judged), right)
+
+
+def primaries(
+    changes: Sequence[tuple[datetime, str, bool]], areas: Mapping[str, float]
+) -> list[tuple[datetime, str | None]]:
+    """From when on which zone is the smallest that the phone is in."""
+    inside: set[str] = set()
+    held: list[tuple[datetime, str | None]] = []
+    for at, zone, entered in sorted(changes):
+        if entered:
+            inside.add(zone)
+        else:
+            inside.discard(zone)
+        smallest = min(inside, key=lambda each: (areas.get(each, float("inf")), each), default=None)
+        held.append((at, smallest))
+    return held
+
+
+def held_at(held: Sequence[tuple[datetime, str | None]], at: datetime) -> str | None:
+    before = bisect_right(held, at, key=lambda each: each[0])
+    return held[before - 1][1] if before else None
+
+
+def open_stays(moves: Iterable[Move]) -> int:
+    """Stays that were entered and not yet left."""
+    counted = Counter(move.type for move in moves)
+    return counted["entered"] - counted["exited"]
+
+
+def faults(
+    record: Record, traffic: Traffic, moves: Sequence[Move], decisions: Sequence[Decision]
+) -> list[str]:
+    """A sentence for everything that should not have been; none means that all went well."""
+    won = {decision.decision_id for decision in decisions if decision.campaign}
+    unknown_moves = record.event_ids - {move.event_id for move in moves}
+    unknown_offers = record.offers.keys() - won
+    checks = (
+        (
+            len(record.pings) != record.planned,
+            f"{record.planned} pings sent, {len(record.pings)} got a verdict",
+        ),
+        (traffic.server_errors > 0, f"{traffic.server_errors} answers were server errors"),
+        (not moves, "nobody moved: no zone was entered"),
+        (not won, "no offer was made"),
+        (
+            bool(unknown_moves),
+            f"{len(unknown_moves)} moves were told to phones and are not in the service's list",
+        ),
+        (
+            bool(unknown_offers),
+            f"{len(unknown_offers)} offers came to phones and are not in the service's list",
+        ),
+    )
+    return [*record.problems[:5], *(sentence for wrong, sentence in checks if wrong)]
