@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from beacon_service.configuration.model import Documents, Entry
 from beacon_service.configuration.orm import CatalogueLogRow, CatalogueRow
-from beacon_service.errors import Problem
+from beacon_service.errors import ServiceUnavailable
 
 # The advisory lock that deciding transactions hold shared and edits hold alone: "BEACON" in ASCII.
 CATALOGUE_LOCK = 0x424541434F4E
@@ -21,19 +21,10 @@ CATALOGUE_LOCK = 0x424541434F4E
 LOCK_TIMEOUT = "5s"
 
 
-class ConfigurationBusy(Problem):
-    """An edit found decisions in flight that did not end in time."""
-
-    status = 503
-    code = "configuration_busy"
-    title = "The configuration is in use just now; send the same request again"
-    retry_after_s = 2
-
-
 def lock(session: Session) -> None:
     """Wait for the decisions in flight and hold off later ones until the session's transaction ends.
 
-    Take it before reading what an edit depends on. Raises ConfigurationBusy after five seconds.
+    Take it before reading what an edit depends on. Raises ServiceUnavailable after five seconds.
     """
     usual = session.scalar(text("SELECT current_setting('lock_timeout')"))
     session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": LOCK_TIMEOUT})
@@ -41,7 +32,8 @@ def lock(session: Session) -> None:
         session.execute(select(func.pg_advisory_xact_lock(CATALOGUE_LOCK)))
     except OperationalError as error:
         if isinstance(error.orig, psycopg.errors.LockNotAvailable):
-            raise ConfigurationBusy from error
+            busy = "Decisions in flight hold the configuration; send the same request again."
+            raise ServiceUnavailable(busy) from error
         raise
     session.execute(text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": usual})
 
