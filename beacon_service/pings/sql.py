@@ -6,37 +6,37 @@ of `step_seq`, after its last lock; the rows it writes carry that number plus th
 
 # Held to the commit: a configuration edit waits for whoever decides by the version before it.
 FIND_INSTALLATIONS = """
-WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)s))
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
 SELECT key, id, customer_key, token_hash, revoked_at IS NOT NULL
-FROM installations, held WHERE id = ANY(%(ids)s::text[])
+FROM installations, held WHERE id = ANY(%(ids)b::text[])
 """
 
 LOCK_CUSTOMERS = """
 SELECT key, id, anonymous, attributes, marketing, memory
-FROM customers WHERE key = ANY(%(customers)s::bigint[]) ORDER BY key FOR UPDATE
+FROM customers WHERE key = ANY(%(customers)b::bigint[]) ORDER BY key FOR UPDATE
 """
 
 READ_INSTALLATIONS = """
 SELECT i.key, i.id, i.customer_key, i.location, p.state, (SELECT version FROM catalogue)
 FROM installations i LEFT JOIN presence p ON p.installation_key = i.key
-WHERE i.key = ANY(%(installations)s::bigint[])
+WHERE i.key = ANY(%(installations)b::bigint[])
 """
 
 FIND_PINGS = """
 SELECT p.installation_key, p.ping_id, p.content_hash, p.answer
-FROM unnest(%(installations)s::bigint[], %(ids)s::text[]) AS asked (installation_key, ping_id)
+FROM unnest(%(installations)b::bigint[], %(ids)b::text[]) AS asked (installation_key, ping_id)
 JOIN pings p USING (installation_key, ping_id)
-WHERE p.received_on > %(since)s::date
+WHERE p.received_on > %(since)b::date
 """
 
 READ_LEDGER = """
 SELECT customer_key, campaign, arm, site, policy, decided_at, open, outcomes
 FROM grants
-WHERE customer_key = ANY(%(customers)s::bigint[]) AND decided_at >= %(since)s::timestamptz
+WHERE customer_key = ANY(%(customers)b::bigint[]) AND decided_at >= %(since)b::timestamptz
 ORDER BY customer_key
 """
 
-LOCK_TALLIES = "SELECT key, used + late FROM tallies WHERE key = ANY(%(keys)s::text[]) ORDER BY key FOR UPDATE"
+LOCK_TALLIES = "SELECT key, used + late FROM tallies WHERE key = ANY(%(keys)b::text[]) ORDER BY key FOR UPDATE"
 
 # Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at.
 _COUNT = """
@@ -62,8 +62,8 @@ END
 """
 _ASKED = """
 unnest(
-    %(keys)s::text[], %(campaigns)s::text[], %(sites)s::text[], %(after)s::timestamptz[],
-    %(start)s::timestamptz[], %(masks)s::smallint[], %(most)s::bigint[]
+    %(keys)b::text[], %(campaigns)b::text[], %(sites)b::text[], %(after)b::timestamptz[],
+    %(start)b::timestamptz[], %(masks)b::smallint[], %(most)b::bigint[]
 ) AS asked (key, campaign, site, after_at, start_at, mask, most)
 """
 COUNT_GRANTS = f"SELECT asked.key, {_COUNT} FROM {_ASKED}"
@@ -81,20 +81,20 @@ stored AS (
     INSERT INTO pings (
         received_on, installation_key, ping_id, customer_key, seq, status, at, offset_ms, now,
         catalogue_version, seed, content_hash, body, fix, answer)
-    SELECT %(today)s::date, given.installation_key, given.ping_id, given.customer_key, drawn.seq + given.place - 1,
-        given.status, given.at, given.offset_ms, %(now)s::timestamptz, %(version)s::bigint, given.seed,
+    SELECT %(today)b::date, given.installation_key, given.ping_id, given.customer_key, drawn.seq + given.place - 1,
+        given.status, given.at, given.offset_ms, %(now)b::timestamptz, %(version)b::bigint, given.seed,
         given.content_hash, given.body, given.fix, given.answer
     FROM drawn, unnest(
-        %(installations)s::bigint[], %(ping_ids)s::text[], %(customers)s::bigint[], %(statuses)s::text[],
-        %(ats)s::timestamptz[], %(offsets)s::bigint[], %(seeds)s::bigint[], %(hashes)s::bytea[],
-        %(bodies)s::jsonb[], %(fixes)s::jsonb[], %(answers)s::jsonb[]
+        %(installations)b::bigint[], %(ping_ids)b::text[], %(customers)b::bigint[], %(statuses)b::text[],
+        %(ats)b::timestamptz[], %(offsets)b::bigint[], %(seeds)b::bigint[], %(hashes)b::bytea[],
+        %(bodies)b::jsonb[], %(fixes)b::jsonb[], %(answers)b::jsonb[]
     ) WITH ORDINALITY AS given (
         installation_key, ping_id, customer_key, status, at, offset_ms, seed, content_hash, body, fix, answer, place)
 )
 INSERT INTO presence (installation_key, state, tick_at, last_seq)
 SELECT given.installation_key, given.state, given.tick_at, drawn.seq + given.place
 FROM drawn, unnest(
-    %(present)s::bigint[], %(states)s::jsonb[], %(ticks)s::timestamptz[], %(places)s::bigint[]
+    %(present)b::bigint[], %(states)b::jsonb[], %(ticks)b::timestamptz[], %(places)b::bigint[]
 ) AS given (installation_key, state, tick_at, place)
 ON CONFLICT (installation_key) DO UPDATE
 SET state = excluded.state, tick_at = excluded.tick_at, last_seq = excluded.last_seq
@@ -105,32 +105,32 @@ SAVE_TICKS = """
 WITH drawn AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
 logged AS (
     INSERT INTO changes (seq, customer_key, kind, now, body)
-    SELECT drawn.seq + given.place - 1, given.customer_key, 'tick', %(now)s::timestamptz, given.body
-    FROM drawn, unnest(%(customers)s::bigint[], %(bodies)s::jsonb[])
+    SELECT drawn.seq + given.place - 1, given.customer_key, 'tick', %(now)b::timestamptz, given.body
+    FROM drawn, unnest(%(customers)b::bigint[], %(bodies)b::jsonb[])
         WITH ORDINALITY AS given (customer_key, body, place)
 )
 UPDATE presence SET state = given.state, tick_at = given.tick_at, last_seq = drawn.seq + given.place
 FROM drawn, unnest(
-    %(present)s::bigint[], %(states)s::jsonb[], %(ticks)s::timestamptz[], %(places)s::bigint[]
+    %(present)b::bigint[], %(states)b::jsonb[], %(ticks)b::timestamptz[], %(places)b::bigint[]
 ) AS given (installation_key, state, tick_at, place)
 WHERE presence.installation_key = given.installation_key
 """
 
 SAVE_MOVES = """
 WITH remembered AS (
-    UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)s::bigint
-    FROM unnest(%(customers)s::bigint[], %(memories)s::jsonb[]) AS given (key, memory)
+    UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)b::bigint
+    FROM unnest(%(customers)b::bigint[], %(memories)b::jsonb[]) AS given (key, memory)
     WHERE customers.key = given.key
 )
 INSERT INTO moves (
     event_id, seq, customer_key, installation_key, site, zone, type, dwell_s, at, probability, confidence,
     cause, recorded_at)
 SELECT event_id, currval('step_seq') + place, customer_key, installation_key, site, zone, type, dwell_s, at,
-    probability, confidence, cause, %(now)s::timestamptz
+    probability, confidence, cause, %(now)b::timestamptz
 FROM unnest(
-    %(ids)s::uuid[], %(places)s::bigint[], %(owners)s::bigint[], %(installations)s::bigint[], %(sites)s::text[],
-    %(zones)s::text[], %(types)s::text[], %(dwells)s::integer[], %(ats)s::timestamptz[],
-    %(probabilities)s::real[], %(confidences)s::smallint[], %(causes)s::text[]
+    %(ids)b::uuid[], %(places)b::bigint[], %(owners)b::bigint[], %(installations)b::bigint[], %(sites)b::text[],
+    %(zones)b::text[], %(types)b::text[], %(dwells)b::integer[], %(ats)b::timestamptz[],
+    %(probabilities)b::real[], %(confidences)b::smallint[], %(causes)b::text[]
 ) AS given (
     event_id, place, customer_key, installation_key, site, zone, type, dwell_s, at, probability, confidence, cause)
 """
@@ -140,13 +140,13 @@ WITH granted AS (
     INSERT INTO grants (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, decided_at, seq, open,
         closes_at, charged)
-    SELECT decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, %(now)s::timestamptz,
+    SELECT decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, %(now)b::timestamptz,
         currval('step_seq') + place, arm = 'offered', closes_at, charged
     FROM unnest(
-        %(grant_decisions)s::uuid[], %(grant_campaigns)s::text[], %(grant_moments)s::uuid[],
-        %(grant_customers)s::bigint[], %(grant_offers)s::text[], %(grant_arms)s::text[], %(grant_sites)s::text[],
-        %(grant_policies)s::boolean[], %(grant_places)s::bigint[], %(grant_closes)s::timestamptz[],
-        %(grant_charged)s::jsonb[]
+        %(grant_decisions)b::uuid[], %(grant_campaigns)b::text[], %(grant_moments)b::uuid[],
+        %(grant_customers)b::bigint[], %(grant_offers)b::text[], %(grant_arms)b::text[], %(grant_sites)b::text[],
+        %(grant_policies)b::boolean[], %(grant_places)b::bigint[], %(grant_closes)b::timestamptz[],
+        %(grant_charged)b::jsonb[]
     ) AS given (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, place, closes_at, charged)
 )
@@ -155,15 +155,15 @@ INSERT INTO decisions (
     catalogue_version, code_version, seed, campaign, revision, offer_id, offer, channel, expires_at, reasons,
     counts, draws, refusals, ping_received_on, ping_id)
 SELECT decision_id, moment_key, currval('step_seq') + place, customer_key, installation_key, site, zone, move,
-    dwell_s, visit, at, %(now)s::timestamptz, %(version)s::bigint, %(code)s::text, seed, campaign, revision,
+    dwell_s, visit, at, %(now)b::timestamptz, %(version)b::bigint, %(code)b::text, seed, campaign, revision,
     offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, ping_received_on, ping_id
 FROM unnest(
-    %(ids)s::uuid[], %(moments)s::uuid[], %(places)s::bigint[], %(customers)s::bigint[],
-    %(installations)s::bigint[], %(sites)s::text[], %(zones)s::text[], %(moves)s::text[], %(dwells)s::integer[],
-    %(visits)s::integer[], %(ats)s::timestamptz[], %(seeds)s::bigint[], %(campaigns)s::text[],
-    %(revisions)s::integer[], %(offer_ids)s::text[], %(offers)s::jsonb[], %(channels)s::text[],
-    %(expires)s::timestamptz[], %(reasons)s::jsonb[], %(counts)s::jsonb[], %(draws)s::jsonb[],
-    %(refusals)s::jsonb[], %(ping_days)s::date[], %(ping_ids)s::text[]
+    %(ids)b::uuid[], %(moments)b::uuid[], %(places)b::bigint[], %(customers)b::bigint[],
+    %(installations)b::bigint[], %(sites)b::text[], %(zones)b::text[], %(moves)b::text[], %(dwells)b::integer[],
+    %(visits)b::integer[], %(ats)b::timestamptz[], %(seeds)b::bigint[], %(campaigns)b::text[],
+    %(revisions)b::integer[], %(offer_ids)b::text[], %(offers)b::jsonb[], %(channels)b::text[],
+    %(expires)b::timestamptz[], %(reasons)b::jsonb[], %(counts)b::jsonb[], %(draws)b::jsonb[],
+    %(refusals)b::jsonb[], %(ping_days)b::date[], %(ping_ids)b::text[]
 ) AS given (
     decision_id, moment_key, place, customer_key, installation_key, site, zone, move, dwell_s, visit, at, seed,
     campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, ping_received_on,
@@ -175,18 +175,18 @@ SPEND_TALLIES = """
 UPDATE tallies
 SET used = used + given.amount, late = late + given.beside,
     ceiling = CASE WHEN given.amount > 0 THEN given.limit_ ELSE ceiling END, last_seq = currval('step_seq')
-FROM unnest(%(keys)s::text[], %(amounts)s::bigint[], %(besides)s::bigint[], %(limits)s::bigint[])
+FROM unnest(%(keys)b::text[], %(amounts)b::bigint[], %(besides)b::bigint[], %(limits)b::bigint[])
     AS given (key, amount, beside, limit_)
 WHERE tallies.key = given.key
 """
 
 DUE_INSTALLATIONS = """
-WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)s))
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
 SELECT i.key, i.id, i.customer_key, i.token_hash, false
 FROM held, presence p
 JOIN installations i ON i.key = p.installation_key
 JOIN customers c ON c.key = i.customer_key
-WHERE p.tick_at <= %(now)s::timestamptz
-ORDER BY c.key LIMIT %(most)s::bigint
+WHERE p.tick_at <= %(now)b::timestamptz
+ORDER BY c.key LIMIT %(most)b::bigint
 FOR UPDATE OF c SKIP LOCKED
 """
