@@ -51,7 +51,7 @@ def advance(
     before = {stay.zone: stay for stay in presence.stays}
     stays: list[Stay] = []
     moves: list[Move] = []
-    # A ping names dozens of zones with a few per cent each; without a stay those change nothing (see the table).
+    # A ping names dozens of zones with a few per cent each; without a stay those change nothing.
     likely = (key for key, probability in located.zones if probability >= INSIDE and key not in before)
     for key in (*before, *likely):
         zone, stay, probability = places.zones.get(ZoneKey(key)), before.get(key), probabilities.get(key, 0.0)
@@ -95,7 +95,8 @@ def primary(presence: Presence, places: Places) -> ZoneKey | None:
 
 
 def _rank(zone: Zone, stay: Stay) -> tuple[float, ...]:
-    return (-zone.depth, -stay.probability, zone.area_m2, -zone.priority)
+    # In whole square metres: two zones drawn alike differ by rounding alone, and then priority has its say.
+    return (-zone.depth, -stay.probability, round(zone.area_m2), -zone.priority)
 
 
 def _without_lapsed(stays: tuple[Stay, ...], at: datetime) -> tuple[Stay, ...]:

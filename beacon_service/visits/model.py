@@ -11,7 +11,7 @@ MoveType = Literal["entered", "dwelled", "exited"]
 StayState = Literal["entering", "inside", "exiting"]
 
 
-class Stay(msgspec.Struct, frozen=True, omit_defaults=True):
+class Stay(msgspec.Struct, frozen=True, array_like=True):
     """One installation's stay in a zone. `since_at`: first evidence while entering, the entry from then on."""
 
     zone: str
@@ -55,3 +55,13 @@ class Move(msgspec.Struct, frozen=True):
     def confidence(self) -> int:
         """1 to 3: a coin's toss or so, likely, as good as sure."""
         return 3 if self.probability >= 0.9 else 2 if self.probability >= 0.6 else 1  # noqa: PLR2004
+
+
+class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A customer's stays in one place joined over short gaps. The place is a zone key, or a site's id."""
+
+    number: int  # the how-manieth
+    started_at: datetime
+    left_at: datetime | None = None  # when its last stay closed; none while one is open
+    open: int = 0  # stays that are open now, over all phones
+    dwelled_s: tuple[int, ...] = ()  # thresholds already passed in this visit

@@ -8,8 +8,8 @@ from beacon_service.geo import METRES_PER_DEGREE, degrees
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.model import Beacon, Position, Zone
 
-# Weights fall with this power of the distance: 1 m counts four times as much as 2.5 m.
-WEIGHT_EXPONENT = 1.5
+# Weights fall with the square of the distance: a level is off by a factor, so far beacons err by more metres.
+WEIGHT_EXPONENT = 2.0
 # A beacon's catalogued place, the hand, the body: no place is known better than this.
 LEAST_ACCURACY_M = 1.75
 # A phone's own claim of less than a metre is not believed.

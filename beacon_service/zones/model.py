@@ -80,8 +80,11 @@ class Position(msgspec.Struct, frozen=True):
     mocked: bool = False
 
 
-class Heard(msgspec.Struct, frozen=True):
-    """What an installation still remembers of a beacon: its level, smoothed, and when it was last heard."""
+class Heard(msgspec.Struct, frozen=True, array_like=True):
+    """What an installation still remembers of a beacon: its level, smoothed, and when it was last heard.
+
+    Stored as an array, as `Stay` is: with names, a full presence would exceed the 2 kB that a row keeps in place.
+    """
 
     beacon: str
     rssi_dbm: float
