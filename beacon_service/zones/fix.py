@@ -87,11 +87,11 @@ def of_position(places: Places, position: Position) -> Fix:
 
 
 def is_usable(position: Position) -> bool:
-    """A negative accuracy is how iOS says "no fix"; NaN and infinity fail the bounds too."""
+    """A negative accuracy is how iOS says "no fix", 1 000 km is no place; NaN fails the bounds too."""
     return (
         abs(position.latitude) <= 90.0
         and abs(position.longitude) <= 180.0
-        and 0.0 <= position.accuracy_m < math.inf
+        and 0.0 <= position.accuracy_m <= 1e6
     )
 
 
