@@ -1,0 +1,51 @@
+"""Reservations that ran out: the offer expired, and nobody reported the outcome that a count was kept for.
+
+Safe to run again, and by several workers at once: each takes the customers that it can lock, and reads under
+the locks.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from beacon_service.customers.records import Change
+from beacon_service.customers.store import MOST_CHANGES, append_changes
+from beacon_service.delivery import store
+from beacon_service.delivery.outcomes import given_back
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from beacon_service.db import Connection
+    from beacon_service.delivery.model import LedgerEntry
+
+
+def release_due(connection: Connection, now: datetime, limit: int = MOST_CHANGES) -> int:
+    """Close the grants of up to `limit` that are due, those of one customer together; how many were closed.
+
+    The caller commits. Fewer than `limit` does not mean that none is left: others may hold their customers.
+    """
+    customers = store.lock_due(connection, now, min(limit, MOST_CHANGES))
+    entries = store.due(connection, customers, now) if customers else []
+    if not entries:
+        return 0
+    back: Counter[str] = sum((given_back(entry) for entry in entries), Counter())
+    if back:
+        store.lock_tallies(connection, back.keys())
+    seq = append_changes(connection, _changes(entries), now)
+    store.close(connection, entries, back, seq=seq)
+    return len(entries)
+
+
+def _changes(entries: Sequence[LedgerEntry]) -> list[Change]:
+    """One for each customer, naming the grants that closed."""
+    ordered = sorted(entries, key=lambda entry: (entry.customer_key, entry.decision_id, entry.campaign))
+    return [
+        Change(
+            customer, "release", {"grants": [[str(entry.decision_id), entry.campaign] for entry in closed]}
+        )
+        for customer, closed in groupby(ordered, key=lambda entry: entry.customer_key)
+    ]

@@ -1,0 +1,142 @@
+"""What may be asked of the reads, and what they answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID  # noqa: TC003 - pydantic reads the annotations at run time
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from beacon_service.web import PageQuery
+
+# Beyond these a time has no UUIDv7 (48 bits of milliseconds since 1970) and nothing was recorded.
+EARLIEST = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+LATEST = datetime.fromisoformat("9999-01-01T00:00:00+00:00")
+
+Since = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
+
+
+class SinceQuery(PageQuery):
+    since: Since | None = Field(default=None, description="Only what was recorded at this time or later.")
+
+
+class ExplainQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    campaigns: Literal["candidates", "all"] = Field(
+        default="candidates",
+        description="`all` adds the verdict on the campaigns that this moment did not trigger.",
+    )
+
+
+class DecisionItem(BaseModel):
+    decision_id: UUID
+    at: datetime
+    decided_at: datetime
+    customer_id: str | None
+    installation_id: str | None
+    site: str
+    zone: str
+    move: str
+    dwell_s: int | None
+    campaign: str | None
+    offer: str | None = Field(description="The offer's title.")
+    channel: str | None
+    reasons: dict[str, str]
+
+
+class DecisionPage(BaseModel):
+    items: list[DecisionItem]
+    next_cursor: str | None
+
+
+class MoveItem(BaseModel):
+    event_id: UUID
+    installation_id: str | None
+    customer_id: str | None
+    site: str
+    zone: str
+    type: str
+    at: datetime
+    dwell_s: int | None
+    probability: float
+    confidence: int
+    cause: str
+
+
+class MovePage(BaseModel):
+    items: list[MoveItem]
+    next_cursor: str | None
+
+
+class MomentOut(BaseModel):
+    key: UUID
+    site: str
+    zone: str
+    move: str
+    dwell_s: int | None
+    visit: int
+    at: datetime
+
+
+class CountOut(BaseModel):
+    campaign: str
+    cap: str
+    used: int
+    limit: int
+
+
+class DrawOut(BaseModel):
+    draw: float
+    share: float
+
+
+class GrantOut(BaseModel):
+    campaign: str
+    offer_id: str | None
+    arm: str
+    open: bool
+    outcomes: list[str]
+    closes_at: datetime
+
+
+class OutcomeOut(BaseModel):
+    type: str
+    at: datetime
+    received_at: datetime
+    late: bool
+
+
+class EvidenceOut(BaseModel):
+    ping_id: str
+    at: datetime
+    received_at: datetime
+    sightings: list[dict[str, Any]]
+    position: dict[str, Any] | None
+    located: dict[str, Any] | None = Field(description="Where that was held to be: zones with probabilities.")
+
+
+class Explanation(BaseModel):
+    decision_id: UUID
+    customer_id: str | None
+    installation_id: str | None
+    decided_at: datetime
+    campaign: str | None
+    revision: int | None
+    offer: dict[str, Any] | None
+    channel: str | None
+    expires_at: datetime | None
+    moment: MomentOut
+    reasons: dict[str, str]
+    counts: list[CountOut]
+    draws: dict[str, DrawOut]
+    refusals: list[str]
+    grants: list[GrantOut]
+    outcomes: list[OutcomeOut]
+    seed: str
+    catalogue_version: int
+    code_version: str
+    evidence: EvidenceOut | None
+    evidence_missing: Literal["erased", "no_ping", "retention"] | None
+    all_campaigns: dict[str, str] | None = None
