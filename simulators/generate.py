@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
-from simulators.radio import Heard, Spot, listen
+import numpy as np
+
+from simulators.radio import Heard, Spot, Transmitters, listen
 from simulators.shoppers import draw_plan, spots
-from simulators.venue import Beacon, Venue, Zone, deepest_zone
+from simulators.venue import Venue, Zone, deepest_zone
 from simulators.walks import Position, Sighting, Walk, WalkPing
 
 SHOPPING_S = 120  # the whole crowd, first door to last
@@ -36,22 +38,23 @@ class Shop:
     venue: Venue
     zones: tuple[Zone, ...]
     levels: Mapping[str, int]
-    beacons: tuple[tuple[int, Beacon], ...]  # with the level that each hangs on
+    transmitters: Transmitters
 
 
 def generate(venue: Venue, *, seed: int, shoppers: int) -> tuple[Walk, ...]:
     levels = {floor: int(body["level"]) for floor, body in venue.floors.items()}
-    beacons = tuple((levels[beacon.floor], beacon) for beacon in venue.beacon_list())
-    shop = Shop(venue, venue.zone_list(), levels, beacons)
-    return tuple(shopper(shop, number, Random(f"{seed}/{number}")) for number in range(1, shoppers + 1))
+    transmitters = Transmitters.of([(levels[beacon.floor], beacon) for beacon in venue.beacon_list()])
+    shop = Shop(venue, venue.zone_list(), levels, transmitters)
+    return tuple(shopper(shop, number, seed) for number in range(1, shoppers + 1))
 
 
-def shopper(shop: Shop, number: int, random: Random) -> Walk:
+def shopper(shop: Shop, number: int, seed: int) -> Walk:
+    random, radio = Random(f"{seed}/{number}"), np.random.default_rng([seed, number])
     way = spots(draw_plan(shop.venue, random), shop.levels, random)
     android = random.random() < ANDROID_SHARE
     arrives = random.uniform(0, max(0.0, SHOPPING_S - len(way)))
     offset_db = random.gauss(0, PHONE_OFFSET_DB)
-    heard = [listen(spot, shop.beacons, offset_db, random) for spot in way]
+    heard = [listen(spot, shop.transmitters, offset_db, radio) for spot in way]
     pings = [
         ping_of(way, heard, second, android=android, random=random)
         for second in range(PING_EVERY_S - 1, len(way), PING_EVERY_S)

@@ -4,13 +4,16 @@ RSSI(d) = tx_power - 10 n log10(d) - floors x loss + phone's offset + shadowing.
 1 m: 2 m: -66, 5 m: -76, 10 m: -83, 20 m: -90, 30 m: -94.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import Random
 
-from beacon_service.geo import distance_m
+import numpy as np
+from numpy.typing import NDArray
+
+from beacon_service.geo import degrees
 from simulators.venue import Beacon
+
+Floats = NDArray[np.float64]
 
 PATH_LOSS_EXPONENT = 2.4  # shelves and people: between free space (2.0) and offices with walls (2.8 and more)
 SHADOWING_DB = 4.5  # the usual spread indoors, bodies included
@@ -38,24 +41,43 @@ class Heard:
     rssi_dbm: int
 
 
-def expected_rssi_dbm(tx_power_dbm: float, distance: float, floors_between: int) -> float:
+@dataclass(frozen=True, slots=True)
+class Transmitters:
+    """All beacons of a place as columns, since every phone listens to all of them every second."""
+
+    beacons: tuple[Beacon, ...]
+    levels: Floats
+    longitudes: Floats
+    latitudes: Floats
+    tx_powers_dbm: Floats
+
+    @classmethod
+    def of(cls, beacons: Sequence[tuple[int, Beacon]]) -> "Transmitters":
+        """`beacons` come with the level of their floor."""
+        columns = [(level, each.longitude, each.latitude, each.tx_power_dbm) for level, each in beacons]
+        table = np.array(columns, dtype=np.float64).reshape(-1, 4)
+        return cls(tuple(beacon for _, beacon in beacons), *table.T)
+
+
+def expected_rssi_dbm(tx_power_dbm: Floats, distance_m: Floats, floors_between: Floats) -> Floats:
     """The level without chance; nearer than half a metre it does not grow, as antennas are no points."""
-    loss = 10 * PATH_LOSS_EXPONENT * math.log10(max(0.5, distance))
+    loss = 10 * PATH_LOSS_EXPONENT * np.log10(np.maximum(0.5, distance_m))
     return tx_power_dbm - loss - FLOOR_LOSS_DB * floors_between
 
 
 def listen(
-    spot: Spot, beacons: Sequence[tuple[int, Beacon]], phone_offset_db: float, random: Random
+    spot: Spot, transmitters: Transmitters, phone_offset_db: float, draws: np.random.Generator
 ) -> tuple[Heard, ...]:
-    """What one second of scanning brings, loudest first. `beacons` come with the level of their floor."""
-    heard = []
-    for level, beacon in beacons:
-        floors_between = abs(level - spot.level)
-        along = distance_m(spot.longitude, spot.latitude, beacon.longitude, beacon.latitude)
-        distance = math.hypot(along, ABOVE_PHONE_M + FLOOR_HEIGHT_M * floors_between)
-        expected = expected_rssi_dbm(beacon.tx_power_dbm, distance, floors_between) + phone_offset_db
-        rssi = round(random.gauss(expected, SHADOWING_DB))
-        if random.random() < HEARD_SHARE and rssi >= SENSITIVITY_DBM:
-            heard.append(Heard(beacon, min(rssi, -20)))
-    heard.sort(key=lambda each: (-each.rssi_dbm, each.beacon.id))
-    return tuple(heard[:MOST_HEARD])
+    """What one second of scanning brings, loudest first."""
+    east, north = degrees(1, 1, spot.latitude)
+    floors_between = np.abs(transmitters.levels - spot.level)
+    distance_m = np.sqrt(
+        ((transmitters.longitudes - spot.longitude) / east) ** 2
+        + ((transmitters.latitudes - spot.latitude) / north) ** 2
+        + (ABOVE_PHONE_M + FLOOR_HEIGHT_M * floors_between) ** 2
+    )
+    expected = expected_rssi_dbm(transmitters.tx_powers_dbm, distance_m, floors_between) + phone_offset_db
+    rssi = np.rint(draws.normal(expected, SHADOWING_DB))
+    heard = (draws.random(rssi.size) < HEARD_SHARE) & (rssi >= SENSITIVITY_DBM)
+    loudest = np.argsort(np.where(heard, -rssi, np.inf), kind="stable")[: min(MOST_HEARD, int(heard.sum()))]
+    return tuple(Heard(transmitters.beacons[index], int(rssi[index])) for index in loudest)

@@ -19,6 +19,7 @@ class Move:
     type: str
     zone: str
     at: datetime
+    probability: float | None = None  # of being there; the service tells it in its list, not to phones
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Reader:
         pages = self.client.pages(
             path, headers=bearer(self.secret_key), random=Random(path), query={"since": iso(since)}
         )
-        return [item async for item in pages if item["installation_id"].startswith(f"{self.run}-")]
+        return [item async for item in pages if (item["installation_id"] or "").startswith(f"{self.run}-")]
 
 
 def move_of(item: Mapping[str, Any]) -> Move:
@@ -66,6 +67,7 @@ def move_of(item: Mapping[str, Any]) -> Move:
         type=item["type"],
         zone=f"{item['site']}/{item['zone']}",
         at=datetime.fromisoformat(item["at"]),
+        probability=item.get("probability"),
     )
 
 

@@ -14,8 +14,6 @@ from simulators.demo.reading import Decision, Move, move_of
 
 MOST_LOSERS = 4  # reasons in one line; the rest is a number
 MOST_SILENT_LINES = 1  # a second, for moments without an offer: those are many, and offers are the point
-# How sure the service is of a move, 1 to 3, in words.
-SURE = {1: "unsure", 2: "likely", 3: "sure"}
 LINES_KEPT = 60  # more than a screen shows
 
 
@@ -37,19 +35,18 @@ class Story:
     reasons: Counter[str] = field(default_factory=Counter)
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
     offers: int = 0
-    confidences: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    probabilities: dict[tuple[str, str, str], float] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
     silent: tuple[int, int] = (0, 0)  # second of the clock, lines without an offer told in it
 
     def answered(self, _installation_id: str, body: Mapping[str, Any]) -> None:
-        """An answer that a phone got: its moves, with how sure the service is of each."""
+        """An answer that a phone got, with the moves that its pings made."""
         for event in body.get("events", ()):
-            move = move_of(event)
-            if "confidence" in event:
-                self.confidences[move.installation_id, move.zone, move.type] = event["confidence"]
-            self.moved(move)
+            self.moved(move_of(event))
 
     def moved(self, move: Move) -> None:
+        if move.probability is not None:
+            self.probabilities[move.installation_id, move.zone, move.type] = move.probability
         if move.event_id in self.told:
             return
         self.told.add(move.event_id)
@@ -75,8 +72,8 @@ class Story:
     def say(self, decision: Decision, what: str) -> None:
         person = self.names.people.get(decision.installation_id, decision.installation_id)
         zone = self.names.zones.get(decision.zone, decision.zone)
-        confidence = self.confidences.get((decision.installation_id, decision.zone, decision.move))
-        sure = f" ({SURE.get(confidence, 'unsure')})" if confidence is not None else ""
+        probability = self.probabilities.get((decision.installation_id, decision.zone, decision.move))
+        sure = f" ({probability:.2f})" if probability is not None else ""
         lost = f" | lost: {losers(decision.reasons)}" if decision.reasons else ""
         line = f"{decision.at.astimezone():%H:%M:%S}  {person} {decision.move} {zone}{sure} {what}{lost}"
         self.lines.append(line)

@@ -1,11 +1,10 @@
 """The radio: louder when near, fainter through floors, never below what a phone can hear."""
 
-from random import Random
-
+import numpy as np
 import pytest
 
 from beacon_service.geo import degrees
-from simulators.radio import MOST_HEARD, SENSITIVITY_DBM, Spot, expected_rssi_dbm, listen
+from simulators.radio import MOST_HEARD, SENSITIVITY_DBM, Spot, Transmitters, expected_rssi_dbm, listen
 from simulators.venue import Beacon
 
 
@@ -30,13 +29,15 @@ def beacon(number, east_m):
 
 
 def test_near_beacons_are_heard_first_and_far_ones_not_at_all():
-    beacons = [(0, beacon(0, 1)), (0, beacon(1, 12)), (0, beacon(2, 200))]
-    heard = [listen(Spot(0, "ground", 4.0, 52.0), beacons, 0.0, Random(seed)) for seed in range(200)]
+    beacons = Transmitters.of([(0, beacon(0, 1)), (0, beacon(1, 12)), (0, beacon(2, 200))])
+    heard = [
+        listen(Spot(0, "ground", 4.0, 52.0), beacons, 0.0, np.random.default_rng(seed)) for seed in range(200)
+    ]
     loudest = [each[0].beacon.id for each in heard if each]
     assert loudest.count("b00") > 0.75 * len(loudest)
     assert all(one.beacon.id != "b02" and one.rssi_dbm >= SENSITIVITY_DBM for each in heard for one in each)
 
 
 def test_a_scan_holds_only_so_many():
-    beacons = [(0, beacon(number, 2)) for number in range(30)]
-    assert len(listen(Spot(0, "ground", 4.0, 52.0), beacons, 0.0, Random(1))) == MOST_HEARD
+    beacons = Transmitters.of([(0, beacon(number, 2)) for number in range(30)])
+    assert len(listen(Spot(0, "ground", 4.0, 52.0), beacons, 0.0, np.random.default_rng(1))) == MOST_HEARD

@@ -28,9 +28,10 @@ def event(number, kind):
 def test_an_offer_is_told_with_person_zone_certainty_and_losers():
     story, told = new_story()
     story.answered("i1", {"events": [event(1, "entered")]})
+    story.moved(Move("e1", "i1", "entered", "s/w", NOON, 0.93))
     story.decided(decided(1, "two", coffee="daypart"))
     (line,) = told
-    assert line.endswith('shopper 1 entered Wine (sure) -> OFFER "Two bottles" | lost: coffee: daypart')
+    assert line.endswith('shopper 1 entered Wine (0.93) -> OFFER "Two bottles" | lost: coffee: daypart')
 
 
 def test_a_decision_is_told_once_however_often_it_is_read():
