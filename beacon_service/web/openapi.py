@@ -75,6 +75,8 @@ def complete(document: Document, app: Flask, security_of: Callable[[str], Securi
     """Add problems, security and stable operation ids; `security_of` answers for an endpoint."""
     document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    # Features share a tag, and APIFlask lists it once for each.
+    document["tags"] = list({tag["name"]: tag for tag in document.get("tags", [])}.values())
     for rule in app.url_map.iter_rules():
         operations = document["paths"].get(path_of(rule.rule), {})
         for method in sorted(rule.methods or ()):
