@@ -18,13 +18,15 @@ import sqlalchemy.exc
 from beacon_service import backup as backups
 from beacon_service import cluster as clusters
 from beacon_service import migration
+from beacon_service.postgresql import ClusterError
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
-from beacon_service.serving import server_command
+from beacon_service.serving import PortTaken, refuse_taken_port, server_command
 from beacon_service.settings import DatabaseSettings, Settings, SettingsError, libpq_url
 
 EXPECTED = (
     backups.BackupError,
-    clusters.ClusterError,
+    ClusterError,
+    PortTaken,
     UnsafeDatabase,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
@@ -64,6 +66,7 @@ def serve() -> None:
     """Answer HTTP requests until SIGTERM; requests that were accepted are finished first."""
     settings = Settings.load()
     _check_and_remember(settings)
+    refuse_taken_port(settings.host, settings.port)
     command = server_command(settings)
     os.execv(command[0], command)  # noqa: S606 - no shell, and our own words
 

@@ -14,6 +14,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
+from beacon_service import postmaster
 from beacon_service.postgresql import ClusterError, find_binaries
 
 if TYPE_CHECKING:
@@ -133,6 +135,7 @@ def start(cluster: Cluster) -> str:
         if running_pid(cluster) is None:
             _write_configuration(cluster)
             _launch(cluster)
+        _wait_until_ready(cluster)
         _prepare_database(cluster)
     return cluster.url()
 
@@ -149,21 +152,8 @@ def stop(cluster: Cluster) -> bool:
 
 
 def running_pid(cluster: Cluster) -> int | None:
-    """The postmaster's process id, or None.
-
-    pg_ctl, not the pid file, is asked: after a crash the file stays, and its number may be anyone's.
-    """
-    if not (cluster.data / "postmaster.pid").exists():
-        return None
-    status = subprocess.run(
-        _as_owner([str(_binaries(cluster) / "pg_ctl"), "status", "-D", str(cluster.data)]),
-        cwd="/",
-        capture_output=True,
-        check=False,
-    )
-    if status.returncode != 0:
-        return None
-    return int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
+    """The server's process id, or None."""
+    return postmaster.running_pid(cluster.data)
 
 
 def _binaries(cluster: Cluster) -> Path:
@@ -238,9 +228,31 @@ def _write_configuration(cluster: Cluster) -> None:
 
 
 def _launch(cluster: Cluster) -> None:
+    """Start it; after a crash as soon as the last orphan of the old server has noticed and gone."""
     # Recovery after a crash replays up to max_wal_size of log, which takes minutes on a slow disk.
     arguments = ("start", "-D", str(cluster.data), "-l", str(cluster.log), "-w", "-t", "300", "-s")
-    _run(cluster, "pg_ctl", *arguments)
+    crashed = postmaster.retire_dead_pid(cluster.data)
+    gives_up_at = time.monotonic() + (10 if crashed else 0)
+    while True:
+        try:
+            return _run(cluster, "pg_ctl", *arguments)
+        except ClusterError:
+            if time.monotonic() >= gives_up_at:
+                raise
+        time.sleep(0.2)
+
+
+def _wait_until_ready(cluster: Cluster) -> None:
+    """A server that is recovering from the crash of one of its processes refuses connections meanwhile."""
+    while True:
+        try:
+            cluster.connect(database="postgres").close()
+        except psycopg.OperationalError as error:
+            if running_pid(cluster) is None:
+                raise ClusterError(f"the database server stopped; see {cluster.log}") from error
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _prepare_database(cluster: Cluster) -> None:

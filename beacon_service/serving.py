@@ -6,6 +6,7 @@ reach it directly: on SIGTERM it stops listening, finishes what it has accepted 
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,22 @@ if TYPE_CHECKING:
     from beacon_service.settings import Settings
 
 APPLICATION = "beacon_service.app:create_app"
+
+
+class PortTaken(Exception):  # noqa: N818 - told to the operator as it stands
+    """Nobody can listen on the address in the settings."""
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Try the address: the servers answer a taken port with a traceback for each of their processes."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            message = f"cannot listen on {host}:{port} ({error.strerror}); set BEACON_HOST or BEACON_PORT"
+            raise PortTaken(message) from None
 
 
 def server_command(settings: Settings, target: str = APPLICATION) -> list[str]:

@@ -90,6 +90,29 @@ def database_url(test_cluster, worker_database):
 
 
 @pytest.fixture
+def fresh_database_url(test_cluster, worker_database):
+    """A database of this test alone, straight from the template: to be dumped, restored or broken."""
+    name = f"{worker_database}_fresh"
+    create_database(test_cluster, name)
+    yield test_cluster.url(database=name)
+    with test_cluster.connect(database="postgres") as server:
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def empty_database_url(test_cluster, worker_database):
+    """A database with PostGIS and no tables, as a restore wants it."""
+    name = f"{worker_database}_empty"
+    with test_cluster.connect(database="postgres") as server:
+        names = (sql.Identifier(name), sql.Identifier(cluster.ROLE))
+        server.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(*names))
+        with test_cluster.connect(database=name) as connection:
+            connection.execute("CREATE EXTENSION postgis")
+        yield test_cluster.url(database=name)
+        server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
 def settings(database_url):
     return Settings(
         database_url=database_url,
