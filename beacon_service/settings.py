@@ -115,9 +115,9 @@ class Settings(DatabaseSettings):
     )
     identity_keys: tuple[IdentityKey, ...] = Field(
         default=(),
-        description='Keys of identity tokens, as JSON: [{"alg": "ES256", "key": "-----BEGIN PUBLIC KEY-----..."}]; '
-        "alg is HS256 (key: the shared secret), RS256, ES256 or EdDSA (key: the public key as PEM). Several while "
-        "one replaces another. Unset: installations are identified with a secret key only.",
+        description='Keys of identity tokens, as JSON: [{"alg": "ES256", "key": "-----BEGIN ..."}]; '
+        "alg is HS256 (key: the shared secret), RS256, ES256 or EdDSA (key: the public key as PEM). Several "
+        "while one replaces another. Unset: installations are identified with a secret key only.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
