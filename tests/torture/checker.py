@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg import IsolationLevel
+
 from tests.torture import caps, ledger, records
 from tests.torture.records import Acknowledged
 from tests.torture.tallies import tallies_agree
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from tests.torture.findings import Finding
 
 NOBODY = Acknowledged()
+# Of a connection that reads a database which is still written to.
+ONE_INSTANT = IsolationLevel.REPEATABLE_READ
 
 
 @dataclass(frozen=True, slots=True)

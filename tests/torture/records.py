@@ -109,13 +109,19 @@ def torn(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
         if decision is None or decision.moment_key != grant.moment_key or decision.seq != grant.seq:
             yield Finding("grant_unexplained", f"{grant.decision_id} of {grant.campaign}")
     granted = {(g.decision_id, g.campaign) for g in ledger.grants if g.arm == "offered"}
-    pings = {(ping.seq, ping.installation, ping.ping_id) for ping in ledger.pings}
+    pings = {(ping.installation, ping.ping_id): ping.seq for ping in ledger.pings}
+    seqs = {ping.seq for ping in ledger.pings}
     for decision in ledger.decisions:
         if decision.campaign and (decision.decision_id, decision.campaign) not in granted:
             yield Finding("decision_ungranted", f"{decision.decision_id} of {decision.campaign}")
-        ping = (decision.seq, decision.installation, decision.ping_id)
-        if decision.channel == "response" and ping not in pings:
-            yield Finding("decision_unfounded", f"{decision.decision_id} on {ping}")
+        if decision.channel != "response":
+            continue
+        # It answers the ping of its own seq, and rests on that one or (a timer that it fired) on one before it.
+        rests_on = pings.get((decision.installation, decision.ping_id or ""))
+        if decision.seq not in seqs or rests_on is None or rests_on > decision.seq:
+            yield Finding(
+                "decision_unfounded", f"{decision.decision_id} with seq {decision.seq} rests on {rests_on}"
+            )
 
 
 def edits_bind(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
