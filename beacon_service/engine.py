@@ -331,4 +331,3 @@ def _name(cause: Cause, made_by: str, move: Move) -> tuple[object, ...]:
     if made_by == "timer" or isinstance(cause, Tick):
         return ("timer", cause.installation_key, *about)
     return ("ping", cause.installation_key, cause.ping_id, *about)
-

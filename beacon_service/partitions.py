@@ -6,7 +6,7 @@ A partition is attached, not created in place: attaching lets pings flow meanwhi
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from typing import TYPE_CHECKING, Any
 
 from psycopg import sql
 
@@ -58,7 +58,7 @@ def _days(connection: psycopg.Connection[Any]) -> list[date]:
 
 
 def _name(day: date) -> sql.Identifier:
-    return sql.Identifier(cast("LiteralString", f"{_PREFIX}{day:%Y%m%d}"))
+    return sql.Identifier(f"{_PREFIX}{day:%Y%m%d}")
 
 
 def _after(day: date) -> date:

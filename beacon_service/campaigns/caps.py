@@ -31,10 +31,8 @@ def counted(cap: Cap, owner: str, ledger: Iterable[Grant], standing: Standing) -
     after_at, start_at = _bounds(cap, standing)
     total = 0
     for grant in ledger:
-        if owner == POLICY_OWNER:
-            relevant = grant.policy and grant.arm == "offered"
-        else:
-            relevant = grant.campaign == owner
+        for_policy = grant.policy and grant.arm == "offered"
+        relevant = for_policy if owner == POLICY_OWNER else grant.campaign == owner
         if not relevant or not grant.counts_as(cap.counts):
             continue
         late_enough = start_at is None or grant.decided_at >= start_at

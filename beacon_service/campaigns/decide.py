@@ -205,9 +205,7 @@ def _choose(
 
 def _held_out_grant(question: Question, campaign: Campaign) -> Granted:
     """Counts as confirmed at once: nothing is reserved, so it closes as it is made."""
-    return Granted(
-        campaign=campaign.id, arm="held_out", offer_id=None, policy=False, closes_at=question.now
-    )
+    return Granted(campaign=campaign.id, arm="held_out", offer_id=None, policy=False, closes_at=question.now)
 
 
 def _offered_grant(question: Question, campaign: Campaign) -> Granted:

@@ -117,16 +117,6 @@ class Offer:
     code: str | None = None
     expires_after: timedelta = timedelta(hours=1)
 
-    def rendered(self) -> dict[str, str | None]:
-        """As the app shows it."""
-        return {
-            "title": self.title,
-            "body": self.body,
-            "image_url": self.image_url,
-            "link": self.link,
-            "code": self.code,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Campaign:

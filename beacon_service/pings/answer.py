@@ -6,16 +6,22 @@ from datetime import datetime
 import msgspec
 from msgspec import Struct
 
-from beacon_service.campaigns.model import Decision
+from beacon_service.campaigns.model import Decision, Offer
 from beacon_service.engine import Event, Told
 
 
 class OfferOut(Struct, frozen=True):
+    """An offer as the app shows it."""
+
     title: str
     body: str
     image_url: str | None
     link: str | None
     code: str | None
+
+    @classmethod
+    def of(cls, offer: Offer) -> "OfferOut":
+        return cls(offer.title, offer.body, offer.image_url, offer.link, offer.code)
 
 
 class ResultOut(Struct, frozen=True):
@@ -101,7 +107,7 @@ def _decision(decision: Decision, installation_id: str) -> DecisionOut | None:
         decision_id=str(decision.id),
         installation_id=installation_id,
         campaign=decision.campaign,
-        offer=OfferOut(**decision.offer.rendered()),
+        offer=OfferOut.of(decision.offer),
         expires_at=decision.expires_at,
     )
 

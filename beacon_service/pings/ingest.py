@@ -67,10 +67,8 @@ def ingest(
         (entry for entry in entries if isinstance(entry, _New)),
         key=lambda entry: (entry.cause.at, entry.cause.installation_key, entry.cause.ping_id),
     )
-    followed, presences = follow(
-        given.catalogue, loaded.world, [entry.cause for entry in new], given.now
-    )
-    told, memories = settle(connection, given, loaded.world, followed)
+    followed, presences = follow(given.catalogue, loaded.world, [entry.cause for entry in new], given.now)
+    told, memories = settle(given, loaded.world, followed, store.TallyLocks(connection))
     steps = [
         _Kept(entry, one, said, answer_of(said, loaded.world.installations[entry.cause.installation_key].id))
         for entry, one, said in zip(new, followed, told, strict=True)
@@ -163,9 +161,7 @@ def _row(one: _Kept, world: World) -> StoredPing:
     )
 
 
-def _answer(
-    entries: Sequence[_Entry], steps: Sequence[_Kept], world: World, now: datetime
-) -> PingAnswer:
+def _answer(entries: Sequence[_Entry], steps: Sequence[_Kept], world: World, now: datetime) -> PingAnswer:
     verdicts = {(one.new.cause.installation_key, one.new.cause.ping_id): one.followed for one in steps}
     results: list[ResultOut] = []
     answers: list[StoredAnswer] = [one.answer.at(now) for one in steps if one.answer]
@@ -178,9 +174,7 @@ def _answer(
         else:
             key, ping_id = entry.cause.installation_key, entry.cause.ping_id
             verdict = verdicts[key, ping_id]
-            results.append(
-                ResultOut(world.installations[key].id, ping_id, verdict.status, verdict.reasons)
-            )
+            results.append(ResultOut(world.installations[key].id, ping_id, verdict.status, verdict.reasons))
     return PingAnswer(
         results=results,
         events=[event for answer in answers for event in answer.events],

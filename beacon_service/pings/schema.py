@@ -187,7 +187,7 @@ def _id_of(raw: Raw) -> str | None:
 
 
 def _fault(message: str) -> dict[str, str]:
-    """msgspec names the place at the end: "Expected `str`, got `int` - at `$.pings`"."""
+    """Msgspec names the place at the end: "Expected `str`, got `int` - at `$.pings`"."""
     what, _, where = message.partition(" - at `$")
     pointer = where.rstrip("`").replace("[", ".").replace("]", "").replace(".", "/") or "/"
     return fault(pointer, what, "See the request's schema in /openapi.json.")

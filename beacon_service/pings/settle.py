@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
-from beacon_service.db import Connection, Statement
+from beacon_service.db import Statement
 from beacon_service.engine import Catalogue, Followed, Told, World, choose
 from beacon_service.pings import store
 from beacon_service.visits.model import Presence
 
 # After so many rounds what is still unknown counts as used up: the loser is told so, nobody waits for ever.
 MOST_ROUNDS = 3
+
+
+# Locks the rows of these counts, whatever of them was locked before, and reads what is used of each.
+LockTallies = Callable[[Mapping[TallyKey, Charge]], Mapping[TallyKey, Tally]]
 
 
 class Given(NamedTuple):
@@ -29,21 +33,17 @@ class Given(NamedTuple):
 
 
 def settle(
-    connection: Connection, given: Given, world: World, followed: Sequence[Followed]
+    given: Given, world: World, followed: Sequence[Followed], lock: LockTallies
 ) -> tuple[tuple[Told, ...], dict[int, Memory]]:
     """What is told at each cause and what customers remember of it, every claimed count read under its lock."""
     shared = Shared({})
     chosen = choose(given.catalogue, world, followed, given.now, shared)
-    locked: dict[TallyKey, Charge] = {}
-    tallies: dict[TallyKey, Tally] = {}
+    claimed: dict[TallyKey, Charge] = {}
     for round_number in range(1, MOST_ROUNDS + 1):
-        if shared.claimed.keys() <= tallies.keys():
+        if shared.claimed.keys() <= claimed.keys():
             break
-        if locked:
-            store.unlock_tallies(connection)
-        locked |= shared.claimed
-        tallies = store.lock_tallies(connection, locked)
-        shared = Shared(tallies, final=round_number == MOST_ROUNDS)
+        claimed |= shared.claimed
+        shared = Shared(lock(claimed), final=round_number == MOST_ROUNDS)
         chosen = choose(given.catalogue, world, followed, given.now, shared)
     return chosen
 

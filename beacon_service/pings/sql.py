@@ -36,7 +36,9 @@ WHERE customer_key = ANY(%(customers)b::bigint[]) AND decided_at >= %(since)b::t
 ORDER BY customer_key
 """
 
-LOCK_TALLIES = "SELECT key, used + late FROM tallies WHERE key = ANY(%(keys)b::text[]) ORDER BY key FOR UPDATE"
+LOCK_TALLIES = (
+    "SELECT key, used + late FROM tallies WHERE key = ANY(%(keys)b::text[]) ORDER BY key FOR UPDATE"
+)
 
 # Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at.
 _COUNT = """
@@ -187,6 +189,6 @@ FROM held, presence p
 JOIN installations i ON i.key = p.installation_key
 JOIN customers c ON c.key = i.customer_key
 WHERE p.tick_at <= %(now)b::timestamptz
-ORDER BY c.key LIMIT %(most)b::bigint
+ORDER BY c.key, i.key LIMIT %(most)b::bigint
 FOR UPDATE OF c SKIP LOCKED
 """

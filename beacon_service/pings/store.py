@@ -17,6 +17,7 @@ from beacon_service.customers.model import Customer, Installation
 from beacon_service.db import Connection, Row, Statement, round_trip
 from beacon_service.engine import CODE_VERSION, Event, World
 from beacon_service.pings import sql
+from beacon_service.pings.answer import OfferOut
 from beacon_service.pings.records import Loaded, Presented, Seen, StoredPing
 from beacon_service.visits.advance import next_due
 from beacon_service.visits.model import Presence
@@ -75,35 +76,47 @@ def load(
     ledgers = {key: tuple(Grant(*row[1:]) for row in rows) for key, rows in groupby(granted, _first)}
     world = World(
         installations={row[0]: _installation(row) for row in placed},
-        customers={row[0]: Customer(*row[:3], _attributes.decode(row[3]), row[4]) for row in locked},
+        customers={row[0]: _customer(row) for row in locked},
         memories={row[0]: _memory.decode(row[5]) for row in locked},
         ledgers=ledgers,
     )
     version = placed[0][5] if placed else 0
-    return Loaded(world, version, {(row[0], row[1]): Seen(row[2], row[3]) for row in (seen[0] if seen else ())})
+    return Loaded(
+        world, version, {(row[0], row[1]): Seen(row[2], row[3]) for row in (seen[0] if seen else ())}
+    )
 
 
-def lock_tallies(connection: Connection, charges: Mapping[TallyKey, Charge]) -> dict[TallyKey, Tally]:
-    """Lock the shared counts in key order behind a savepoint and read them; those that are missing are made."""
-    statements = [Statement("SAVEPOINT shared"), Statement(sql.LOCK_TALLIES, {"keys": list(charges)})]
-    from_ledger = [charge for charge in charges.values() if charge.ledger]
-    if from_ledger:
-        statements.append(Statement(sql.COUNT_GRANTS, _asked(from_ledger)))
-    _, rows, *counted = round_trip(connection, statements)
-    missing = charges.keys() - {row[0] for row in rows}
-    if missing:
-        again = [
+class TallyLocks:
+    """Locks shared counts in key order, behind a savepoint to which the locks are given back before more are taken."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._holds_some = False
+
+    def __call__(self, charges: Mapping[TallyKey, Charge]) -> dict[TallyKey, Tally]:
+        """What is used of each; a row that is missing is made from the ledger first."""
+        start = Statement("ROLLBACK TO SAVEPOINT shared" if self._holds_some else "SAVEPOINT shared")
+        self._holds_some = True
+        statements = [start, Statement(sql.LOCK_TALLIES, {"keys": list(charges)})]
+        from_ledger = [charge for charge in charges.values() if charge.ledger]
+        if from_ledger:
+            statements.append(Statement(sql.COUNT_GRANTS, _asked(from_ledger)))
+        _, rows, *counted = round_trip(self._connection, statements)
+        missing = charges.keys() - {row[0] for row in rows}
+        if missing:
+            self._make([charges[key] for key in missing])
+            return self(charges)
+        # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
+        return {key: Tally(used) for found in (rows, *counted) for key, used in found}
+
+    def _make(self, charges: Sequence[Charge]) -> None:
+        """With no lock held: another step may be making the same rows in this moment. They outlive the savepoint."""
+        statements = [
             Statement("ROLLBACK TO SAVEPOINT shared"),
-            Statement(sql.ADD_TALLIES, _asked([charges[key] for key in missing], lock_only=True)),
+            Statement(sql.ADD_TALLIES, _asked(charges, lock_only=True)),
+            Statement("SAVEPOINT shared"),
         ]
-        round_trip(connection, again)
-        return lock_tallies(connection, charges)
-    # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
-    return {key: Tally(used) for found in (rows, *counted) for key, used in found}
-
-
-def unlock_tallies(connection: Connection) -> None:
-    round_trip(connection, [Statement("ROLLBACK TO SAVEPOINT shared")])
+        round_trip(self._connection, statements)
 
 
 def save_pings(
@@ -206,8 +219,11 @@ def save_decisions(
         "campaigns": [decision.campaign for decision in chosen],
         "revisions": [decision.revision for decision in chosen],
         "offer_ids": [decision.offer.id if decision.offer else None for decision in chosen],
-        "offers": [Jsonb(decision.offer.rendered()) if decision.offer else None for decision in chosen],
-        "channels": [moment.channel if decision.offer else None for decision, moment in zip(chosen, moments, strict=True)],
+        "offers": [Jsonb(OfferOut.of(decision.offer)) if decision.offer else None for decision in chosen],
+        "channels": [
+            moment.channel if decision.offer else None
+            for decision, moment in zip(chosen, moments, strict=True)
+        ],
         "expires": [decision.expires_at for decision in chosen],
         "reasons": [Jsonb(decision.reasons) for decision in chosen],
         "counts": [Jsonb(decision.counts) for decision in chosen],
@@ -289,19 +305,30 @@ def tick_at(presence: Presence) -> datetime | None:
 
 def _installation(row: Row) -> Installation:
     key, name, customer_key, location, state, _ = row
-    return Installation(key, name, customer_key, location, Presence() if state is None else _presence.decode(state))
+    return Installation(
+        key, name, customer_key, location, Presence() if state is None else _presence.decode(state)
+    )
+
+
+def _customer(row: Row) -> Customer:
+    key, name, anonymous, attributes, marketing, _ = row
+    return Customer(key, name, anonymous, _attributes.decode(attributes), marketing)
 
 
 def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, list[Any]]:
     """Arrays to count grants by. With `lock_only` what is counted from the ledger each time starts at nothing."""
-    bounded = [0 if lock_only and charge.ledger else charge.limit if charge.ledger else None for charge in charges]
+    bounded = [
+        0 if lock_only and charge.ledger else charge.limit if charge.ledger else None for charge in charges
+    ]
     return {
         "keys": [charge.key for charge in charges],
         "campaigns": [charge.campaign for charge in charges],
         "sites": [charge.site for charge in charges],
         "after": [charge.after_at for charge in charges],
         "start": [charge.start_at for charge in charges],
-        "masks": [0 if charge.counts == "decided" else int(Outcome.named(charge.counts)) for charge in charges],
+        "masks": [
+            0 if charge.counts == "decided" else int(Outcome.named(charge.counts)) for charge in charges
+        ],
         "most": bounded,
     }
 

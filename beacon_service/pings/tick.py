@@ -23,7 +23,7 @@ def tick(connection: Connection, given: Given) -> int:
     still_holds(loaded, due, given.catalogue.version)
     causes = [_cause(one, loaded.world, given) for one in due]
     followed, fired = follow(given.catalogue, loaded.world, causes, given.now)
-    told, memories = settle(connection, given, loaded.world, followed)
+    told, memories = settle(given, loaded.world, followed, store.TallyLocks(connection))
     # Written for all that were due, fired or not: whoever was woken too early is armed anew.
     presences = {one.key: fired.get(one.key, loaded.world.installations[one.key].presence) for one in due}
     ticks = [(one.customer_key, _body(cause)) for one, cause in zip(due, causes, strict=True)]

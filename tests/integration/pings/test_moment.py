@@ -56,7 +56,9 @@ def test_a_second_visit_is_stopped_by_the_cap(shop):
 
 
 def test_a_total_cap_binds_over_customers(shop):
-    capped = campaign_document("coffee", caps=[cap_document(limit=2, subject="total", window={"kind": "lifetime"})])
+    capped = campaign_document(
+        "coffee", caps=[cap_document(limit=2, subject="total", window={"kind": "lifetime"})]
+    )
     shop.configure(zones=[zone_document("cafe")], campaigns=[capped])
     offers = [shop.ping(shop.phone(f"p{n}"), "1")["decisions"] for n in range(4)]
     assert [len(offered) for offered in offers] == [1, 1, 0, 0]
@@ -65,10 +67,13 @@ def test_a_total_cap_binds_over_customers(shop):
 
 def test_a_total_cap_binds_within_a_batch_and_the_next_campaign_wins(shop):
     capped = campaign_document(
-        "coffee", priority=1, caps=[cap_document(limit=2, subject="total", window={"kind": "rolling", "n": 1, "unit": "hour"})]
+        "coffee",
+        priority=1,
+        caps=[cap_document(limit=2, subject="total", window={"kind": "rolling", "n": 1, "unit": "hour"})],
     )
     shop.configure(
-        zones=[zone_document("cafe")], campaigns=[capped, campaign_document("cake", budget={"total": 1, "per_day": None})]
+        zones=[zone_document("cafe")],
+        campaigns=[capped, campaign_document("cake", budget={"total": 1, "per_day": None})],
     )
     phones = [shop.phone(f"p{n}") for n in range(5)]
     answer = shop.post_many({name: [shop.ping_body("1")] for name in phones}).json

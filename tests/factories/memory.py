@@ -1,0 +1,125 @@
+"""The service's other shell: the same engine over dicts instead of PostgreSQL, to hold the two against each other.
+
+Shared counts are made from its own list of grants each time, so that it also checks the tallies' bookkeeping.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from beacon_service.campaigns.model import Grant, Memory, Tally
+from beacon_service.engine import Ping, Tick, World, follow
+from beacon_service.pings.schema import Unreadable, parse
+from beacon_service.pings.settle import Given, settle
+from beacon_service.pings.store import tick_at
+from beacon_service.visits.screen import corrected, offset_ms
+
+
+def tallies(grants, charges):
+    """Every shared count asked for, counted anew."""
+    return {key: Tally(_count(grants, charge)) for key, charge in charges.items()}
+
+
+def _count(grants, charge):
+    return sum(
+        grant.arm == "offered"
+        and (grant.campaign == charge.campaign if charge.campaign else grant.policy)
+        and (charge.site is None or grant.site == charge.site)
+        and (charge.after_at is None or grant.decided_at > charge.after_at)
+        and (charge.start_at is None or grant.decided_at >= charge.start_at)
+        and grant.counts_as(charge.counts)
+        for _, grant in grants
+    )
+
+
+@dataclass
+class MemoryService:
+    catalogue: object
+    installations: dict  # name -> Installation
+    customers: dict  # key -> Customer
+    seed: object
+    memories: dict = field(default_factory=dict)
+    grants: list = field(default_factory=list)  # (customer key, Grant)
+    seen: dict = field(default_factory=dict)
+    events: list = field(default_factory=list)
+    decisions: list = field(default_factory=list)
+
+    def post(self, body, now):
+        """(status, reasons) of each ping, in the request's order."""
+        request = parse(msgspec.json.encode(body), most_pings=1000)
+        verdicts, new = [], []
+        offsets = {
+            name: offset_ms(one.presence.offset_ms, request.sent_at, now)
+            for name, one in self.installations.items()
+        }
+        fresh = {}
+        for name, ping in request.pings:
+            if isinstance(ping, Unreadable):
+                verdicts.append(("rejected", ("malformed",)))
+                continue
+            key = (name, ping.ping_id)
+            known = fresh.get(key) or self.seen.get(key)
+            if known is not None:
+                same = known == ping.content_hash
+                verdicts.append(("duplicate", ()) if same else ("rejected", ("id_reused",)))
+                continue
+            fresh[key] = ping.content_hash
+            cause = Ping(
+                self.installations[name].key,
+                ping.ping_id,
+                corrected(ping.at, offsets[name]),
+                offsets[name],
+                self.seed(),
+                now.date().isoformat(),
+                ping.sightings,
+                ping.position,
+            )
+            new.append((key, cause))
+            verdicts.append(key)
+        ordered = sorted(new, key=lambda pair: (pair[1].at, pair[1].installation_key, pair[1].ping_id))
+        followed, told = self._step([cause for _, cause in ordered], now)
+        outcome = {}
+        for (key, _), one in zip(ordered, followed, strict=True):
+            outcome[key] = (one.status, one.reasons)
+            if one.status != "rejected":
+                self.seen[key] = fresh[key]
+        self._keep(told)
+        return [outcome.get(verdict, verdict) for verdict in verdicts]
+
+    def tick(self, now):
+        due = [
+            one
+            for one in self.installations.values()
+            if (at := tick_at(one.presence)) is not None and at <= now
+        ]
+        due.sort(key=lambda one: (one.customer_key, one.key))
+        causes = [Tick(one.key, now - one.presence.lag, self.seed()) for one in due]
+        self._keep(self._step(causes, now)[1])
+
+    def _step(self, causes, now):
+        world = World(
+            installations={one.key: one for one in self.installations.values()},
+            customers=self.customers,
+            memories={key: self.memories.get(key, Memory()) for key in self.customers},
+            ledgers={key: [grant for owner, grant in self.grants if owner == key] for key in self.customers},
+        )
+        followed, presences = follow(self.catalogue, world, causes, now)
+        given = Given(now, self.catalogue, self.seed)
+        told, memories = settle(given, world, followed, lambda charges: tallies(self.grants, charges))
+        for name, one in self.installations.items():
+            presence = presences.get(one.key, one.presence)
+            self.installations[name] = msgspec.structs.replace(one, presence=presence)
+        self.memories |= memories
+        for decision in (decision for one in told for decision in one.decisions):
+            for grant in decision.grants:
+                self.grants.append((decision.moment.customer_key, _ledger_row(decision, grant, now)))
+        return followed, told
+
+    def _keep(self, told):
+        self.events += [event for one in told for event in one.events]
+        self.decisions += [decision for one in told for decision in one.decisions]
+
+
+def _ledger_row(decision, grant, now):
+    offered = grant.arm == "offered"
+    return Grant(grant.campaign, grant.arm, decision.moment.site, grant.policy, now, offered, 0)

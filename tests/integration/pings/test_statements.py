@@ -1,0 +1,77 @@
+"""What a request costs the database, counted on the wire: statements and round trips, whatever the batch's size."""
+
+import re
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from beacon_service.db import db
+from tests.factories.catalogue import campaign_document, cap_document, zone_document
+
+WARM_UP = 2  # psycopg prepares each statement at its first use; from then on only its name is sent
+
+
+@pytest.fixture
+def wire(shop, tmp_path):
+    """Counts (statements, round trips) of what runs inside."""
+
+    @contextmanager
+    def counted():
+        path = tmp_path / "wire"
+        counts = {}
+        with shop.app.app_context(), path.open("w") as trace:
+            engine = db.engine
+
+            def begin(connection, _record, _proxy):
+                connection.pgconn.trace(trace.fileno())
+
+            def end(connection, _record):
+                connection.pgconn.untrace()
+
+            event.listen(engine, "checkout", begin)
+            event.listen(engine, "checkin", end)
+            yield counts
+            event.remove(engine, "checkout", begin)
+            event.remove(engine, "checkin", end)
+        sent = re.findall(r"\tF\t\d+\t(\w+)(.*)", path.read_text())
+        # Our statements are prepared and go by name; BEGIN, SAVEPOINT and COMMIT have none.
+        counts["statements"] = sum(kind == "Bind" and "_pg3_" in rest for kind, rest in sent)
+        counts["round_trips"] = sum(kind == "Sync" for kind, _ in sent)
+
+    return counted
+
+
+def everything_at_once():
+    """A campaign that makes a ping read and write all there is: own caps, shared caps of both kinds, a budget."""
+    caps = [
+        cap_document(limit=1000),
+        cap_document(limit=1000, subject="total", window={"kind": "lifetime"}),
+        cap_document(limit=1000, subject="total", window={"kind": "rolling", "n": 1, "unit": "hour"}),
+    ]
+    return campaign_document("coffee", caps=caps, budget={"total": 1000, "per_day": 1000})
+
+
+@pytest.mark.parametrize("size", [1, 20, 200])
+def test_a_batch_in_which_every_ping_decides_takes_twelve_statements_in_four_round_trips(shop, wire, size):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[everything_at_once()])
+    for turn in range(WARM_UP):
+        for kind, phones in {"one": 1, "many": size}.items():
+            names = [shop.phone(f"warm-{turn}-{kind}-{n}") for n in range(phones)]
+            shop.post_many({name: [shop.ping_body("1")] for name in names})
+    names = [shop.phone(f"p{n}") for n in range(size)]
+    with wire() as counts:
+        answer = shop.post_many({name: [shop.ping_body("1")] for name in names}).json
+    assert len(answer["decisions"]) == size
+    assert counts == {"statements": 12, "round_trips": 4}
+
+
+def test_a_ping_that_changes_nothing_takes_seven_statements_in_three_round_trips(shop, wire):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[everything_at_once()])
+    phone = shop.phone()
+    for number in range(4):
+        shop.ping(phone, f"{number}")
+        shop.clock.advance(seconds=5)
+    with wire() as counts:
+        shop.ping(phone, "last")
+    assert counts == {"statements": 7, "round_trips": 3}
