@@ -26,9 +26,11 @@ def durable_cluster() -> Iterator[Cluster]:
         _insist_on_durability(cluster)
         yield cluster
     finally:
-        private_cluster.stop(cluster)
-        shutil.rmtree(cluster.socket_dir, ignore_errors=True)
-        shutil.rmtree(home, ignore_errors=True)
+        try:
+            private_cluster.stop(cluster)
+        finally:
+            shutil.rmtree(cluster.socket_dir, ignore_errors=True)
+            shutil.rmtree(home, ignore_errors=True)
 
 
 def copy_database(cluster: Cluster, name: str, *, template: str = private_cluster.DATABASE) -> str:

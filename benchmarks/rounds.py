@@ -54,6 +54,8 @@ def play(contestant: Contestant, course: Course, *, first_person: int) -> Round:
         placed = contestant.warm_up([ping for party in parties for ping in party[:size]], began_at)
         walked = [contestant.exchanges(party[size:], began_at) for party in parties]
         warm_up, _, _ = _run(contestant, server.port, [[exchange] for exchange in placed], WARM_UP_LIMIT_S)
+        if warm_up.pings < sum(len(exchange.pings) for exchange in placed):
+            raise TimeoutError(f"{contestant.label}: not warm within {WARM_UP_LIMIT_S:.0f} s")
         if warm_up.wrong:
             return Round(0.0, 0.0, 0.0, server.heaviest_process_mb(), warm_up)
         course.settle()
