@@ -126,13 +126,13 @@ def _next_timer(stay: Stay) -> _Due | None:
     """A zone that holds exits longer than silence lasts holds through silence as well."""
     if stay.state == "entering":
         return None
-    silence_s = max(SILENCE_S, stay.hold_s)
-    due = _Due(stay.last_at + timedelta(seconds=silence_s), 2, "silence_due")
     if stay.leaving_at is not None:
-        return min(due, _Due(stay.leaving_at + timedelta(seconds=stay.hold_s), 1, "hold_due"))
-    if stay.dwells_s:
-        return min(due, _Due(stay.since_at + timedelta(seconds=stay.dwells_s[0]), 0, "dwell_due"))
-    return due
+        return _Due(stay.leaving_at + timedelta(seconds=stay.hold_s), 1, "hold_due")
+    silence_s = max(SILENCE_S, stay.hold_s)
+    due = _Due(stay.last_at + timedelta(seconds=silence_s), 1, "silence_due")
+    if not stay.dwells_s:
+        return due
+    return min(due, _Due(stay.since_at + timedelta(seconds=stay.dwells_s[0]), 0, "dwell_due"))
 
 
 def _in_order(moves: Iterable[Move], places: Places) -> tuple[Move, ...]:

@@ -157,5 +157,4 @@ TRANSITIONS: Mapping[tuple[State, Evidence | Timer], Callable[[Learned], Outcome
     ("exiting", "doubt"): _hold,
     ("exiting", "outside"): _hold,
     ("exiting", "hold_due"): _close,
-    ("exiting", "silence_due"): _fall_silent,
 }

@@ -68,6 +68,10 @@ def test_a_zone_that_holds_longer_than_silence_holds_through_silence():
     assert after([(0, SURE)], LONG, world=shop(exit_hold_s=900))[1] == ["cafe exited 900"]
 
 
+def test_a_long_hold_runs_from_leaving_whatever_the_silence():
+    assert after([(0, SURE), (60, OUT)], LONG, world=shop(exit_hold_s=900))[1] == ["cafe exited 960"]
+
+
 def test_an_entry_has_no_timers():
     presence, _ = follow([(0, IN)])
     assert next_due(presence) is None
