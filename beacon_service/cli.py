@@ -6,30 +6,45 @@ stderr and status 1, or 2 where the environment or the command line is at fault.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import psycopg
 import sqlalchemy.exc
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 from beacon_service import backup as backups
 from beacon_service import cluster as clusters
 from beacon_service import migration
+from beacon_service.auth import store
+from beacon_service.clock import SystemClock
+from beacon_service.errors import Problem
 from beacon_service.postgresql import ClusterError
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
 from beacon_service.serving import PortTaken, refuse_taken_port, server_command
 from beacon_service.settings import DatabaseSettings, Settings, SettingsError, libpq_url
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from beacon_service.auth.model import KeyKind
+
 EXPECTED = (
     backups.BackupError,
     ClusterError,
     PortTaken,
+    Problem,
     UnsafeDatabase,
     psycopg.OperationalError,
     sqlalchemy.exc.OperationalError,
+    sqlalchemy.exc.ProgrammingError,
 )
 
 
@@ -127,6 +142,78 @@ def status() -> None:
     pid = clusters.running_pid(private)
     click.echo(f"{private.home}: " + (f"running as process {pid}" if pid else "not running"))
     sys.exit(0 if pid else 1)
+
+
+@main.group()
+def keys() -> None:
+    """API keys: a new one is printed once and kept only as a hash."""
+
+
+@keys.command()
+@click.option("--kind", type=click.Choice(["publishable", "secret"]), required=True)
+@click.option("--name", required=True, help="What it is for; shown in the list.")
+@click.option(
+    "--scope", "scopes", multiple=True, help="For a secret key, repeatable; without it, all scopes."
+)
+def create(kind: KeyKind, name: str, scopes: tuple[str, ...]) -> None:
+    """Make a key and print it."""
+    with _session() as session:
+        plain = store.create_key(session, kind=kind, name=name, at=SystemClock().now(), scopes=scopes or None)
+        session.commit()
+    click.echo(plain)
+
+
+@keys.command("list")
+def list_() -> None:
+    """Show all keys: id, kind, state, name, scopes."""
+    now = SystemClock().now()
+    with _session() as session:
+        for key in store.list_keys(session):
+            expired = key.expires_at is not None and key.expires_at <= now
+            state = "revoked" if key.revoked_at else "expired" if expired else "valid"
+            words = (key.id, f"{key.kind:<11}", f"{state:<7}", key.name, *key.scopes)
+            click.echo("  ".join(words))
+
+
+@keys.command()
+@click.argument("key_id")
+def revoke(key_id: str) -> None:
+    """Stop a key from the next request on."""
+    with _session() as session:
+        store.revoke_key(session, key_id, at=SystemClock().now())
+        session.commit()
+
+
+@keys.command()
+@click.argument("key_id")
+@click.option("--overlap-h", default=24, show_default=True, type=click.IntRange(0, 24 * 90))
+def rotate(key_id: str, overlap_h: int) -> None:
+    """Make a successor and print it; the old key goes on for OVERLAP_H hours."""
+    with _session() as session:
+        plain = store.rotate_key(session, key_id, timedelta(hours=overlap_h), at=SystemClock().now())
+        session.commit()
+    click.echo(plain)
+
+
+@main.command()
+def openapi() -> None:
+    """Print the API's description, OpenAPI 3.1 as JSON."""
+    from beacon_service.app import create_app  # noqa: PLC0415 - the commands above need no web application
+
+    app = create_app(Settings.load())
+    with app.app_context():
+        click.echo(json.dumps(app.spec, indent=2))
+
+
+@contextmanager
+def _session() -> Iterator[Session]:
+    settings = DatabaseSettings.load()
+    engine = create_engine(clusters.resolve_url(settings))
+    try:
+        with Session(engine) as session:
+            yield session
+    finally:
+        engine.dispose()
 
 
 def _check_and_remember(settings: Settings) -> str:
