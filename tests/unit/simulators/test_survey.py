@@ -38,6 +38,13 @@ def test_a_beacon_hangs_where_it_was_loudest():
     assert (placed.floor, placed.identity, placed.tx_power_dbm) == ("F1", IDENTITY, -58)
 
 
+def test_many_faint_hearings_do_not_pull_a_beacon_away_from_where_it_was_loud():
+    loud = [heard(trace, 2, -70) for trace in ("a", "b") for _ in range(5)]
+    faint = [heard("a", 9, -78) for _ in range(60)]
+    (placed,) = place_beacons([*loud, *faint], WAYS)
+    assert placed.longitude == pytest.approx(0.0002, abs=1e-6)
+
+
 def test_the_floor_is_where_it_was_heard_loudly_not_where_it_was_heard_often():
     faint_upstairs = [heard("up", s, -92) for s in range(10)]
     (placed,) = place_beacons([*passing_by(), *faint_upstairs], WAYS)
