@@ -1,7 +1,8 @@
 """All configuration is documents, each logged with every version that it ever had. Values only."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal["site", "floor", "zone", "beacon", "campaign", "policy"]
@@ -39,3 +40,44 @@ class Documents:
 
 
 NOTHING = Documents(version=0, bodies={})
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as it is kept, with the version that its last change made: the number in its ETag."""
+
+    key: str
+    version: int
+    body: Body = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What one version of the log says of one document; without a body it was deleted."""
+
+    version: int
+    at: datetime
+    actor: str
+    body: Body | None = field(repr=False)
+
+
+# Is given the version that an edit would write over, or None, and raises where the request may not.
+Precondition: TypeAlias = Callable[[int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Who edits, when, and over which version."""
+
+    actor: str
+    at: datetime
+    precondition: Precondition
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a PUT came to."""
+
+    stored: Stored
+    created: bool
+    changed: bool

@@ -69,4 +69,6 @@ def _where(location: str, path: tuple[int | str, ...]) -> str:
 
 
 def _remedy(kind: str, context: Mapping[str, Any]) -> str:
+    if "do" in context:  # the model says it itself
+        return str(context["do"])
     return _REMEDIES.get(kind, _OTHERWISE).format_map(context)

@@ -21,6 +21,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
 # Both numbers are unsigned 16-bit fields of the advertisement.
 LARGEST_NUMBER = 65_535
 
+_NUMBERS = frozenset({"major", "minor", "id2", "id3"})
 _DIGITS = re.compile(r"[0-9]{1,8}")
 _MAC = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}|(?:[0-9a-f]{2}-){5}[0-9a-f]{2}|[0-9a-f]{12}")
 _UUID = re.compile(r"([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
@@ -83,3 +84,10 @@ _READ: Mapping[str, Callable[[str, Any], str]] = {
     "id3": _number,
     "mac": _mac,
 }
+
+
+def identity_fields(identity: Identity) -> dict[str, Any]:
+    """The fields of a canonical text, with its type: what `identity_text` would make the same text of."""
+    kind, *parts = identity.split(":")
+    values = [int(part) if name in _NUMBERS else part for name, part in zip(FIELDS[kind], parts, strict=True)]
+    return {"type": kind} | dict(zip(FIELDS[kind], values, strict=True))

@@ -1,0 +1,102 @@
+"""One way to keep each kind of document: a table for what SQL must know of it, the log for the document.
+
+A shelf's row carries the version of its document's last change, and (kind, key, version) is the log's primary
+key, so that the exact body is one lookup away and is kept in one place only.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on, insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from beacon_service.configuration.model import Body, Edition, Kind, Stored
+from beacon_service.configuration.orm import CatalogueLogRow as Log
+from beacon_service.db import Base
+
+Row = type[Base]
+Column = InstrumentedAttribute[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where documents of one kind stand. `names`: the columns whose texts, joined by "/", make the key."""
+
+    kind: Kind
+    row: Row
+    names: tuple[Column, ...]
+    version: Column
+    columns: Callable[[Body], Mapping[str, Any]]  # of a document, but for names and version
+
+    @property
+    def key(self) -> ColumnElement[str]:
+        first, *others = self.names
+        return reduce(lambda key, name: key + "/" + name, others, first.expression)
+
+
+def find(session: Session, shelf: Shelf, keys: Iterable[str]) -> dict[str, Stored]:
+    """The documents of these keys that there are."""
+    wanted = [tuple(key.split("/")) for key in keys]
+    found = session.execute(_documents(shelf).where(tuple_(*shelf.names).in_(wanted)))
+    return {key: Stored(key, version, body) for key, version, body in found}
+
+
+def page(
+    session: Session, shelf: Shelf, *, within: str | None = None, after: str | None, limit: int
+) -> list[Stored]:
+    """Up to `limit` documents in the order of their ids, behind the id `after`; `within` is a site."""
+    *outer, name = shelf.names
+    chosen = _documents(shelf).order_by(name.collate("C")).limit(limit)
+    for column in outer:
+        chosen = chosen.where(column == within)
+    if after is not None:
+        chosen = chosen.where(name.collate("C") > after)
+    return [Stored(key, version, body) for key, version, body in session.execute(chosen)]
+
+
+def save(session: Session, shelf: Shelf, bodies: Mapping[str, Body], version: int) -> None:
+    """Make the rows say what the bodies say; the caller has logged them under `version`."""
+    rows = [
+        _named(shelf, key) | {"version": version} | dict(shelf.columns(body)) for key, body in bodies.items()
+    ]
+    upsert = insert(shelf.row)
+    names = [name.key for name in shelf.names]
+    rest = {column: upsert.excluded[column] for column in rows[0] if column not in names}
+    session.execute(upsert.on_conflict_do_update(index_elements=names, set_=rest), rows)
+
+
+def remove(session: Session, shelf: Shelf, key: str) -> None:
+    matches = [getattr(shelf.row, name) == value for name, value in _named(shelf, key).items()]
+    session.execute(delete(shelf.row).where(*matches))
+
+
+def history(
+    session: Session, kind: Kind, key: str, *, after: int = 0, limit: int | None = None
+) -> Sequence[Edition]:
+    """What the log says of one document, oldest first, beginning behind the version `after`."""
+    chosen = (
+        select(Log.version, Log.at, Log.actor, Log.body)
+        .where(Log.kind == kind, Log.key == key, Log.version > after)
+        .order_by(Log.version)
+        .limit(limit)
+    )
+    return [Edition(*row) for row in session.execute(chosen)]
+
+
+def holding(session: Session, kind: Kind, part: Body) -> list[str]:
+    """The keys of the documents of a kind that contain `part`, as `@>` of jsonb has it, in order."""
+    latest = select(Log.key, Log.body).where(Log.kind == kind).ext(distinct_on(Log.key))
+    now = latest.order_by(Log.key, Log.version.desc()).subquery()
+    return sorted(session.scalars(select(now.c.key).where(now.c.body.contains(part))))
+
+
+def _documents(shelf: Shelf) -> Select[tuple[str, int, Any]]:
+    logged = and_(Log.kind == shelf.kind, Log.key == shelf.key, Log.version == shelf.version)
+    return select(Log.key, Log.version, Log.body).select_from(shelf.row).join(Log, logged)
+
+
+def _named(shelf: Shelf, key: str) -> dict[str, str]:
+    return dict(zip([name.key for name in shelf.names], key.split("/"), strict=True))
