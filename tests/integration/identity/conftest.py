@@ -1,8 +1,8 @@
 import pytest
 
-from tests.factories.brand import Brand
+from tests.factories.people import People
 
 
 @pytest.fixture
 def brand(app, clock):
-    return Brand(app, clock)
+    return People(app, clock)
