@@ -28,7 +28,8 @@ def configure(settings: DatabaseSettings) -> None:
             structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each line: who replaces sys.stderr means it.
+        logger_factory=lambda *_args: structlog.PrintLogger(sys.stderr),
     )
 
 
