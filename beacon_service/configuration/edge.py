@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import principal
 from beacon_service.configuration import shelf as shelves
-from beacon_service.configuration.model import Body, Edit, Saved
+from beacon_service.configuration.model import Body, Edit, Saved, Stored
 from beacon_service.configuration.service import require
 from beacon_service.configuration.shelf import Shelf
 from beacon_service.db import db
@@ -36,8 +36,12 @@ def deleted() -> ResponseReturnValue:
 
 
 def shown(shelf: Shelf, key: str, *, show: Show = dict) -> ResponseReturnValue:
-    """One document, or 304 to who has it already."""
-    stored = require(db.session(), shelf, key)
+    """One document, or NotFound."""
+    return answered(require(db.session(), shelf, key), show=show)
+
+
+def answered(stored: Stored, *, show: Show = dict) -> ResponseReturnValue:
+    """What was read, or 304 to who has it already."""
     if unchanged(stored.version):
         return not_modified(stored.version)
     return dict(show(stored.body)), 200, {"ETag": etag(stored.version)}

@@ -3,7 +3,8 @@
 from typing import Any
 
 from geoalchemy2 import Geometry
-from sqlalchemy import ARRAY, BigInteger, ForeignKey, ForeignKeyConstraint, Integer, Text
+from sqlalchemy import BigInteger, ForeignKey, ForeignKeyConstraint, Integer, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from beacon_service.db import Base

@@ -1,13 +1,13 @@
 """Sites, floors, zones and beacons in the database."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import shapely
 from geoalchemy2.elements import WKBElement
 from geoalchemy2.shape import from_shape
 from shapely.geometry import MultiPolygon, Point, Polygon, shape
-from sqlalchemy import ColumnElement, func, select, union_all
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session
 
 from beacon_service.configuration.model import Body
@@ -89,3 +89,24 @@ def centre(session: Session, site: str, *, leaving_out: Collection[str] = ()) ->
 def campaigns_holding(session: Session, part: Body) -> list[str]:
     """Campaigns that say this of themselves, as the log has it: they build on zones, not zones on them."""
     return holding(session, "campaign", part)
+
+
+class ZoneTraits(NamedTuple):
+    """What a campaign's trigger may ask of a zone."""
+
+    site: str
+    zone: str
+    tags: frozenset[str]
+    sensitive: bool
+
+
+def traits(
+    session: Session, *, named: Collection[tuple[str, str]], tags: Collection[str], site: str | None
+) -> list[ZoneTraits]:
+    """The zones named as (site, zone), and those that carry one of the tags, at one site or anywhere."""
+    tagged = ZoneRow.tags.overlap(list(tags))
+    if site is not None:
+        tagged = and_(tagged, ZoneRow.site_id == site)
+    chosen = or_(tuple_(ZoneRow.site_id, ZoneRow.id).in_(list(named)), tagged)
+    rows = session.execute(select(ZoneRow.site_id, ZoneRow.id, ZoneRow.tags, ZoneRow.sensitive).where(chosen))
+    return [ZoneTraits(row[0], row[1], frozenset(row[2]), row[3]) for row in rows]

@@ -1,0 +1,105 @@
+"""Editing campaigns and the contact policy. Every edit holds the configuration's lock; the caller commits."""
+
+from collections.abc import Iterator, Sequence
+
+from sqlalchemy.orm import Session
+
+from beacon_service.campaigns import store
+from beacon_service.configuration import service as configuration
+from beacon_service.configuration.model import POLICY_KEY, Body, Edit, Edition, Entry, Saved, Stored
+from beacon_service.configuration.schema import Flaw, refuse_document
+from beacon_service.configuration.shelf import history
+from beacon_service.configuration.store import lock, record
+from beacon_service.errors import NotFound
+from beacon_service.zones import store as zones
+
+NO_POLICY: Body = {"caps": [], "hold_out": 0.0}
+
+
+def put_campaign(session: Session, campaign: str, body: Body, edit: Edit) -> Saved:
+    """Create or replace a campaign; the service counts its revision.
+
+    Raises Invalid where its trigger names what there is not, or, once published, only sensitive zones.
+    """
+    lock(session)
+    refuse_document(_trigger_flaws(session, body))
+    numbered = dict(body) | {"revision": _revision(history(session, "campaign", campaign), body)}
+    return configuration.put(session, store.CAMPAIGNS, campaign, numbered, edit)
+
+
+def delete_campaign(session: Session, campaign: str, edit: Edit) -> None:
+    """The ledger keeps what it gave; made anew under the same id, it goes on counting revisions."""
+    lock(session)
+    configuration.delete(session, store.CAMPAIGNS, campaign, edit)
+
+
+def revisions(session: Session, campaign: str, *, after: int, limit: int) -> Sequence[Edition]:
+    """What the campaign was, oldest first. NotFound if there never was one."""
+    found = history(session, "campaign", campaign, after=after, limit=limit)
+    if not found and after == 0:
+        raise NotFound(f"There never was a campaign {campaign}.")
+    return found
+
+
+def policy(session: Session) -> Stored:
+    return store.find_policy(session) or Stored(POLICY_KEY, 0, NO_POLICY)
+
+
+def put_policy(session: Session, body: Body, edit: Edit) -> Saved:
+    lock(session)
+    # There is always a policy, if only one that binds nothing: its ETag can be asked for from the start.
+    edit.precondition(policy(session).version)
+    before = store.find_policy(session)
+    if before is not None and before.body == body:
+        return Saved(before, created=False, changed=False)
+    version = record(session, [Entry("policy", POLICY_KEY, body)], actor=edit.actor, at=edit.at)
+    store.save_policy(session, body, version)
+    return Saved(Stored(POLICY_KEY, version, body), created=before is None, changed=True)
+
+
+def _revision(editions: Sequence[Edition], body: Body) -> int:
+    """One more with each change since the campaign first left its draft; a draft is edited in place.
+
+    A number that was ever published so names one content for ever, deleted or not.
+    """
+    bodies = [edition.body for edition in editions if edition.body is not None]
+    if not bodies:
+        return 1
+    newest = max(found["revision"] for found in bodies)
+    last = editions[-1].body
+    if last is not None and {**last, "revision": None} == {**body, "revision": None}:
+        return int(last["revision"])
+    was_seen = any(found["status"] != "draft" and found["revision"] == newest for found in bodies)
+    return int(newest) + was_seen
+
+
+def _trigger_flaws(session: Session, body: Body) -> Iterator[Flaw]:
+    """What stops a campaign that is to run, or is being prepared to; paused and ended ones may outlive zones."""
+    if body["status"] in {"paused", "ended"}:
+        return
+    trigger = body["trigger"]
+    named = [(zone["site"], zone["zone"]) for zone in trigger["zones"]]
+    found = zones.traits(session, named=named, tags=trigger["tags"], site=trigger["site"])
+    known = {(zone.site, zone.zone) for zone in found}
+    for number, (site, zone) in enumerate(named):
+        if (site, zone) not in known:
+            what, do = f"names {site}/{zone}, which there is not", f"PUT /v1/sites/{site}/zones/{zone} first."
+            yield Flaw(("trigger", "zones", number), what, do)
+    if trigger["site"] is not None and not configuration.exists(session, zones.SITES, trigger["site"]):
+        what = f"names the site {trigger['site']}, which there is not"
+        yield Flaw(("trigger", "site"), what, f"PUT /v1/sites/{trigger['site']} first.")
+    if body["status"] == "published":
+        yield from _idle_flaws(found, trigger)
+
+
+def _idle_flaws(found: Sequence[zones.ZoneTraits], trigger: Body) -> Iterator[Flaw]:
+    """Whether a published trigger could never fire."""
+    if found and all(zone.sensitive for zone in found):
+        what, do = (
+            "names sensitive zones only, where nothing is decided",
+            "Name a zone that is not sensitive.",
+        )
+        yield Flaw(("trigger",), what, do)
+    if not found and not trigger["zones"]:
+        what, do = "are carried by no zone", "Give a zone one of them first, or publish later."
+        yield Flaw(("trigger", "tags"), what, do)

@@ -1,0 +1,189 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from beacon_service.campaigns.audience import MAX_DEPTH, MAX_TESTS, compile_rule
+from beacon_service.campaigns.programme import campaign_of, policy_of
+from beacon_service.campaigns.rules import rule_flaws
+from beacon_service.campaigns.schema import CampaignIn, PolicyIn
+from beacon_service.web.faults import faults_of
+from tests.factories.brand import campaign_body
+
+GOLD = {"attribute": "loyalty", "op": "eq", "value": "gold"}
+ENTERED = {"move": "entered", "zones": [{"site": "shop", "zone": "cafe"}]}
+ROLLING = {"kind": "rolling", "n": 1, "unit": "day"}
+
+
+def faults(**fields):
+    with pytest.raises(ValidationError) as raised:
+        CampaignIn.model_validate(campaign_body(**fields))
+    return {fault["where"]: (fault["what"], fault["do"]) for fault in faults_of(raised.value, "json")}
+
+
+def cap(**fields):
+    return {"subject": "customer", "limit": 1, "window": ROLLING} | fields
+
+
+def test_what_is_accepted_can_be_read_by_the_core():
+    body = campaign_body(
+        starts_at="2026-06-01T08:00:00Z",
+        ends_at="2026-07-01T08:00:00+02:00",
+        trigger={"move": "dwelled", "tags": ["food"], "site": "shop", "dwell_s": 20, "nth": 1},
+        audience={"all": [GOLD, {"not": {"attribute": "staff", "op": "exists"}}]},
+        dayparts=[{"days": ["mon", "sun"], "from": "09:00", "to": "12:30"}],
+        caps=[cap(), cap(subject="site", window={"kind": "calendar", "unit": "week"}, tz="Asia/Tokyo")],
+        budget={"per_day": 10},
+        hold_out=1,
+    )
+    document = CampaignIn.model_validate(body).document("coffee")
+
+    campaign = campaign_of(document | {"revision": 1})
+
+    assert campaign.trigger.dwell_s == 20
+    assert campaign.audience({"loyalty": "gold"})
+    assert campaign.ends_at.isoformat() == "2026-07-01T06:00:00+00:00"
+    assert [found.tz for found in campaign.caps] == ["site", "Asia/Tokyo"]
+    assert policy_of(PolicyIn.model_validate({"caps": [cap(limit=0)]}).document()).caps[0].limit == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"status": "live"}, "/status"),
+        ({"priority": "high"}, "/priority"),
+        ({"priority": 1.5}, "/priority"),
+        ({"starts_at": "yesterday"}, "/starts_at"),
+        ({"starts_at": "2026-06-01T08:00:00"}, "/starts_at"),
+        ({"starts_at": "2026-06-02T08:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}, "/ends_at"),
+        ({"hold_out": 1.1}, "/hold_out"),
+        ({"offers": []}, "/offers"),
+        ({"offers": campaign_body()["offers"] * 2}, "/offers"),
+        ({"obeys_policy": "yes"}, "/obeys_policy"),
+        ({"budget": {}}, "/budget"),
+        ({"budget": {"total": -1}}, "/budget/total"),
+        ({"colour": "red"}, "/colour"),
+        ({"trigger": {"move": "entered"}}, "/trigger/zones"),
+        ({"trigger": ENTERED | {"move": "passed"}}, "/trigger/move"),
+        ({"trigger": ENTERED | {"move": "dwelled"}}, "/trigger/dwell_s"),
+        ({"trigger": ENTERED | {"dwell_s": 20}}, "/trigger/dwell_s"),
+        ({"trigger": ENTERED | {"site": "shop"}}, "/trigger/site"),
+        ({"trigger": ENTERED | {"nth": 0}}, "/trigger/nth"),
+        ({"dayparts": [{"days": [], "from": "09:00", "to": "12:00"}]}, "/dayparts/0/days"),
+        ({"dayparts": [{"days": ["monday"], "from": "09:00", "to": "12:00"}]}, "/dayparts/0/days/0"),
+        ({"dayparts": [{"days": ["mon"], "from": "9:00", "to": "24:00"}]}, "/dayparts/0/from"),
+        ({"caps": [cap(scope="all")]}, "/caps/0/scope"),
+        ({"caps": [cap(scope="tag")]}, "/caps/0/scope"),
+        ({"caps": [cap(subject="household")]}, "/caps/0/subject"),
+        ({"caps": [cap(limit=-1)]}, "/caps/0/limit"),
+        ({"caps": [cap(counts="seen")]}, "/caps/0/counts"),
+        ({"caps": [cap(window={"kind": "visit"}, subject="total")]}, "/caps/0/window/kind"),
+        ({"caps": [cap(window={"kind": "lifetime", "n": 3})]}, "/caps/0/window/n"),
+        ({"caps": [cap(window=ROLLING | {"n": 0})]}, "/caps/0/window/n"),
+        ({"caps": [cap(window={"kind": "calendar"}, tz="Mars/Olympus")]}, "/caps/0/tz"),
+        ({"caps": [cap(tz="Asia/Tokyo")]}, "/caps/0/tz"),
+        ({"audience": GOLD | {"op": "like"}}, "/audience/op"),
+    ],
+)
+def test_each_mistake_is_named_by_its_place_with_what_to_do(fields, where):
+    found = faults(**fields)
+
+    matching = [one for place, one in found.items() if place == where or place.startswith(f"{where}/")]
+    assert matching, found
+    assert all(what and do for what, do in matching)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "http://shop.example/",
+        "javascript:alert(1)",
+        "https://",
+        "https://shop example/",
+        "//shop.example",
+        "https:x",
+    ],
+)
+def test_links_are_https(link):
+    offer = campaign_body()["offers"][0]
+
+    assert set(faults(offers=[offer | {"link": link}])) == {"/offers/0/link"}
+    assert set(faults(offers=[offer | {"image_url": link}])) == {"/offers/0/image_url"}
+
+
+def test_mistakes_in_several_places_are_told_at_once():
+    found = faults(
+        name="",
+        trigger=ENTERED | {"move": "dwelled"},
+        caps=[cap(limit=-1), cap(tz="Asia/Tokyo")],
+        audience={"all": [GOLD, {"attribute": "age", "op": "lt", "value": True}, "gold"]},
+    )
+
+    assert set(found) == {
+        "/name",
+        "/trigger/dwell_s",
+        "/caps/0/limit",
+        "/caps/1/tz",
+        "/audience/all/1/value",
+        "/audience/all/2",
+    }
+
+
+@pytest.mark.parametrize(
+    ("rule", "where"),
+    [
+        ({}, ()),
+        ("gold", ()),
+        ({"all": []}, ("all",)),
+        ({"any": GOLD}, ("any",)),
+        ({"all": [GOLD], "any": [GOLD]}, ()),
+        ({"not": [GOLD]}, ("not",)),
+        (GOLD | {"attribute": "a b"}, ("attribute",)),
+        (GOLD | {"value": ["gold"]}, ("value",)),
+        (GOLD | {"value": None}, ("value",)),
+        (GOLD | {"op": "in"}, ("value",)),
+        (GOLD | {"op": "exists"}, ("value",)),
+        (GOLD | {"op": ["eq"]}, ("op",)),
+    ],
+)
+def test_a_rule_is_checked_test_by_test(rule, where):
+    assert [flaw.path for flaw in rule_flaws(rule)] == [where]
+
+
+def nested(levels):
+    rule = GOLD
+    for _ in range(levels - 1):
+        rule = {"not": rule}
+    return rule
+
+
+def test_a_rule_has_a_bounded_size():
+    assert rule_flaws(nested(MAX_DEPTH)) == []
+    assert len(rule_flaws(nested(MAX_DEPTH + 1))) == len(rule_flaws(nested(60))) == 1
+    assert rule_flaws({"any": [GOLD] * MAX_TESTS}) == []
+    assert len(rule_flaws({"any": [GOLD] * (MAX_TESTS + 1)})) == 1
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["gold", "eq", "in", ""]),
+    lambda values: (
+        st.lists(values, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["all", "any", "not", "attribute", "op", "value"]), values, max_size=3
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    rule=json_values, attributes=st.dictionaries(st.sampled_from(["gold", "eq"]), st.integers() | st.text())
+)
+@settings(max_examples=300)
+def test_a_rule_without_flaws_compiles_and_answers(rule, attributes):
+    if not rule_flaws(rule):
+        assert compile_rule(rule)(attributes) in {True, False}
