@@ -1,21 +1,26 @@
 """Arrays go to the server in binary and arrive as what they were; jsonb comes back as bytes."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
-from psycopg.pq import Format
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from psycopg.types.json import Jsonb
 
 from beacon_service import db
-from beacon_service.db import HOT_ADAPTERS, Statement
+from beacon_service.db import Statement
 
 NOON = datetime(2026, 6, 3, 12, 0, 0, 123456, tzinfo=UTC)
 SOME_ID = uuid.UUID("0190a4d2-7b1e-7c3f-8a55-3f6f1f0e9d21")
 
 ARRAYS = {
     "bigint[]": [1, 2**40, None],
+    "integer[]": [1, -(2**31), None],
+    "smallint[]": [1, -5, None],
+    "real[]": [0.5, None],
+    "date[]": [date(2026, 6, 3), date(1999, 12, 31), None],
     "text[]": ["café", "", None],
     "timestamptz[]": [NOON, None],
     "uuid[]": [SOME_ID, None],
@@ -74,7 +79,23 @@ def test_sessions_still_see_jsonb_as_python_values(engine):
         assert connection.exec_driver_sql("""SELECT '{"a": 1}'::jsonb""").scalar_one() == {"a": 1}
 
 
-@pytest.mark.parametrize("value", [1, "text", NOON, SOME_ID, b"x", True, 1.5, Jsonb({})], ids=repr)
-def test_every_kind_has_a_binary_form(value):
-    """`%b` would raise where there is none; a list asks its elements."""
-    assert HOT_ADAPTERS.get_dumper(type(value), "b").format == Format.BINARY
+@pytest.mark.parametrize("value", [1, "text", NOON, SOME_ID, b"x", True, 1.5], ids=repr)
+def test_a_value_without_a_cast_goes_as_psycopg_would_send_it(engine, value):
+    with db.transaction(engine) as connection:
+        assert db.round_trip(connection, [Statement("SELECT %s", [value])]) == [[(value,)]]
+
+
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    numbers=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
+    texts=st.lists(st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),
+    instants=st.lists(st.none() | st.datetimes(timezones=st.just(UTC))),
+    days=st.lists(st.none() | st.dates()),
+)
+def test_whatever_an_array_holds_arrives(engine, numbers, texts, instants, days):
+    statement = Statement(
+        "SELECT %(numbers)s::bigint[], %(texts)s::text[], %(instants)s::timestamptz[], %(days)s::date[]",
+        {"numbers": numbers, "texts": texts, "instants": instants, "days": days},
+    )
+    with db.transaction(engine) as connection:
+        assert db.round_trip(connection, [statement]) == [[(numbers, texts, instants, days)]]

@@ -9,7 +9,7 @@ from sqlalchemy import event
 from beacon_service.db import db
 from tests.factories.catalogue import campaign_document, cap_document, zone_document
 
-WARM_UP = 2  # psycopg prepares each statement at its first use; from then on only its name is sent
+WARM_UP = 2  # each statement is prepared at its first use; from then on only its name is sent
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def wire(shop, tmp_path):
             event.remove(engine, "checkin", end)
         sent = re.findall(r"\tF\t\d+\t(\w+)(.*)", path.read_text())
         # Our statements are prepared and go by name; BEGIN, SAVEPOINT and COMMIT have none.
-        counts["statements"] = sum(kind == "Bind" and "_pg3_" in rest for kind, rest in sent)
+        counts["statements"] = sum(kind == "Bind" and "beacon_" in rest for kind, rest in sent)
         counts["round_trips"] = sum(kind == "Sync" for kind, _ in sent)
 
     return counted

@@ -1,0 +1,238 @@
+"""Many statements in one round trip, on libpq's pipeline mode.
+
+psycopg has a pipeline too; it serves every use and talks to the socket at each step, which cost more than the
+statements did. This one knows only what the ping path does: send all, flush, wait once, read all.
+"""
+
+import re
+import select
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import msgspec
+import psycopg
+from psycopg import pq
+from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
+from psycopg.pq import ExecStatus, TransactionStatus
+from psycopg.types.json import Jsonb, JsonbBinaryDumper
+from psycopg.types.numeric import Int8BinaryDumper
+
+from beacon_service.wire import CODECS, Codec
+
+Row = tuple[Any, ...]
+Connection = psycopg.Connection[Row]
+
+# What steers the transaction is not worth preparing.
+CONTROL = ("SAVEPOINT ", "ROLLBACK TO ", "RELEASE ")
+
+_BINARY = pq.Format.BINARY
+_PLACEHOLDER = re.compile(r"%(?:(%)|\((\w+)\)[sbt]|[sbt])(?:::(\w+(?:\[\])?))?")
+
+
+class Statement(NamedTuple):
+    """One SQL statement of a round trip; parameters are written %(name)s or %s, best with their cast: %(n)s::bigint."""
+
+    sql: str
+    params: Mapping[str, Any] | Sequence[Any] = ()
+
+
+class _Prepared(NamedTuple):
+    """A statement as the server wants it: `$1` for placeholders, and where each parameter comes from."""
+
+    text: bytes
+    names: tuple[str | int, ...]
+    codecs: tuple[Codec | None, ...]
+
+
+class _AsBytes(Loader):
+    """A json column as the bytes that it is."""
+
+    format = _BINARY
+
+    def load(self, data: bytes | bytearray | memoryview) -> bytes:
+        return bytes(data)
+
+
+class _JsonbAsBytes(_AsBytes):
+    """Binary jsonb is a version byte, 1, and the text."""
+
+    def load(self, data: bytes | bytearray | memoryview) -> bytes:
+        return bytes(data[1:])
+
+
+class _MsgspecJsonb(JsonbBinaryDumper):
+    """`Jsonb(value)` of anything that msgspec encodes."""
+
+    _dumps = staticmethod(msgspec.json.encode)
+
+
+class _Adaptation:
+    """What psycopg's transformer needs to know: how values of ours go out and come in."""
+
+    connection = None
+
+    def __init__(self) -> None:
+        self.adapters = AdaptersMap(psycopg.adapters)
+        self.adapters.register_loader("json", _AsBytes)
+        self.adapters.register_loader("jsonb", _JsonbAsBytes)
+        self.adapters.register_dumper(Jsonb, _MsgspecJsonb)
+        # psycopg picks smallint, integer or bigint by the value, and each makes another prepared statement.
+        self.adapters.register_dumper(int, Int8BinaryDumper)
+
+
+_ADAPTATION = _Adaptation()
+# What each connection has prepared: (text, types) -> name.
+_prepared: WeakKeyDictionary[Connection, dict[tuple[bytes, tuple[int, ...]], bytes]] = WeakKeyDictionary()
+
+
+def send(connection: Connection, statements: Sequence[Statement], *, commit: bool) -> list[list[Row]]:
+    """Run the statements in one round trip, begun and committed as asked; each one's rows.
+
+    The first error is raised, and what followed it has not run.
+    """
+    pgconn = connection.pgconn
+    pgconn.enter_pipeline_mode()
+    try:
+        expected = _send_all(connection, statements, commit=commit)
+    except BaseException:
+        _synchronise(pgconn)
+        raise
+    results = _synchronise(pgconn)
+    _remember_prepared(connection, expected, results)
+    _raise_first_error(results, commit=commit)
+    return [_rows(results[index]) for index in expected.answers]
+
+
+class _Expected(NamedTuple):
+    """Which of the results to come belong to what."""
+
+    answers: list[int]
+    prepared: list[tuple[int, tuple[bytes, tuple[int, ...]], bytes]]
+
+
+def _send_all(connection: Connection, statements: Sequence[Statement], *, commit: bool) -> _Expected:
+    pgconn, known = connection.pgconn, _prepared.setdefault(connection, {})
+    expected, sent = _Expected([], []), 0
+    if pgconn.transaction_status == TransactionStatus.IDLE:
+        pgconn.send_query_params(b"BEGIN", None)
+        sent += 1
+    fresh: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+    for statement in statements:
+        prepared = _compiled(statement.sql)
+        if statement.sql.startswith(CONTROL):
+            pgconn.send_query_params(prepared.text, None)
+        else:
+            params = _encoded(prepared, statement.params)
+            key = (prepared.text, tuple(param.oid for param in params))
+            name = known.get(key) or fresh.get(key)
+            if name is None:
+                name = fresh[key] = b"beacon_%d" % (len(known) + len(fresh))
+                pgconn.send_prepare(name, *key)
+                expected.prepared.append((sent, key, name))
+                sent += 1
+            values, formats = [param.value for param in params], [param.format for param in params]
+            pgconn.send_query_prepared(name, values, formats, _BINARY)
+        expected.answers.append(sent)
+        sent += 1
+    if commit:
+        pgconn.send_query_params(b"COMMIT", None)
+    return expected
+
+
+def _synchronise(pgconn: pq.abc.PGconn) -> list[pq.abc.PGresult]:
+    """All results of what was sent; leaves the connection as it was before the pipeline."""
+    pgconn.pipeline_sync()
+    results = _receive(pgconn)
+    pgconn.exit_pipeline_mode()
+    return results
+
+
+def _receive(pgconn: pq.abc.PGconn) -> list[pq.abc.PGresult]:
+    """Wait on the socket, so that other threads run meanwhile."""
+    poll = select.poll()
+    poll.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+    while pgconn.flush():
+        if any(event & ~select.POLLOUT for _, event in poll.poll()):
+            pgconn.consume_input()
+    poll.modify(pgconn.socket, select.POLLIN)
+    results: list[pq.abc.PGresult] = []
+    while True:
+        while pgconn.is_busy():
+            poll.poll()
+            pgconn.consume_input()
+        result = pgconn.get_result()
+        if result is None:  # stands between the results of two statements
+            continue
+        if result.status == ExecStatus.PIPELINE_SYNC:
+            return results
+        results.append(result)
+
+
+def _remember_prepared(
+    connection: Connection, expected: _Expected, results: Sequence[pq.abc.PGresult]
+) -> None:
+    """Prepared statements outlive their transaction; one behind an error was never made."""
+    for index, key, name in expected.prepared:
+        if results[index].status == ExecStatus.COMMAND_OK:
+            _prepared[connection][key] = name
+
+
+def _raise_first_error(results: Sequence[pq.abc.PGresult], *, commit: bool) -> None:
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result, "utf-8")
+    if commit and results[-1].command_status != b"COMMIT":
+        # The server answers COMMIT of a failed transaction with ROLLBACK and no error.
+        message = "the transaction had failed before it was committed"
+        raise psycopg.errors.InFailedSqlTransaction(message)
+
+
+def _rows(result: pq.abc.PGresult) -> list[Row]:
+    if result.status != ExecStatus.TUPLES_OK or result.ntuples == 0:
+        return []
+    transformer = Transformer(_ADAPTATION)
+    transformer.set_pgresult(result)
+    return transformer.load_rows(0, result.ntuples, tuple)
+
+
+class _Sent(NamedTuple):
+    """A parameter as it goes over the wire."""
+
+    value: bytes | None
+    oid: int
+    format: int
+
+
+def _encoded(prepared: _Prepared, params: Mapping[str, Any] | Sequence[Any]) -> list[_Sent]:
+    named = zip(prepared.names, prepared.codecs, strict=True)
+    return [_encoded_one(params[name], codec) for name, codec in named]  # type: ignore[index]
+
+
+def _encoded_one(value: Any, codec: Codec | None) -> _Sent:
+    if codec is not None:
+        return _Sent(None if value is None else codec.encode(value), codec.oid, _BINARY)
+    transformer = Transformer(_ADAPTATION)
+    (encoded,) = transformer.dump_sequence([value], [PyFormat.BINARY])
+    assert transformer.types is not None, "a parameter has a type"
+    assert transformer.formats is not None, "a parameter has a format"
+    # An empty list has no type of its own: psycopg sends it as text, for the server to make sense of.
+    return _Sent(None if encoded is None else bytes(encoded), transformer.types[0], transformer.formats[0])
+
+
+@lru_cache(maxsize=500)
+def _compiled(sql: str) -> _Prepared:
+    names: dict[str | int, Codec | None] = {}
+
+    def number(found: re.Match[str]) -> str:
+        escaped, name, cast = found.groups()
+        if escaped:
+            return "%" + (f"::{cast}" if cast else "")
+        key: str | int = name if name is not None else len(names)
+        codec = CODECS.get(cast or "")
+        names[key] = names.get(key) or codec
+        return f"${list(names).index(key) + 1}" + (f"::{cast}" if cast else "")
+
+    text = _PLACEHOLDER.sub(number, sql)
+    return _Prepared(text.encode(), tuple(names), tuple(names.values()))
