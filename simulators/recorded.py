@@ -24,7 +24,7 @@ from simulators.walks import Sighting, Walk, WalkPing
 
 T = TypeVar("T")
 
-REPLAY_S = 165  # the whole crowd, so that with what follows the last walk it stays within three minutes
+REPLAY_S = 155  # the whole crowd, so that with what follows the last walk it stays within three minutes
 TRUTH_WITHIN_MS = 1_500  # truth is told once a second
 USUAL_TX_POWER_DBM = -59  # where nothing believable was advertised
 
@@ -87,9 +87,10 @@ def read_walks(site: Path) -> tuple[Walk, ...]:
 
 
 def staggered(lasts_s: Sequence[float]) -> list[float]:
-    """Starts spread evenly, so that all end in time; a walk longer than that begins at once."""
-    latest = max(0.0, REPLAY_S - max(lasts_s))
-    return [round(latest * number / len(lasts_s), 3) for number in range(len(lasts_s))]
+    """Starts spread evenly over the time that each walk leaves; one that leaves none begins at once."""
+    return [
+        round(max(0.0, REPLAY_S - lasts) * number / len(lasts_s), 3) for number, lasts in enumerate(lasts_s)
+    ]
 
 
 def pings_of(rows: Sequence[Recorded], truth: Sequence[tuple[int, str]]) -> tuple[WalkPing, ...]:

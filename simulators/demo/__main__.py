@@ -105,7 +105,9 @@ def set_up(machine: Machine, screen: Screen, port: int) -> tuple[str, Keys]:
 def tell_outcome(outcome: Outcome) -> None:
     Console().print(summary_table(outcome.summary, outcome.agreed))
     if outcome.still_open:
-        click.echo(f"{outcome.still_open} stays had not ended when the moves were counted")
+        click.echo(
+            f"{outcome.still_open} stays were still open when the moves were counted: their phones only fell silent"
+        )
     else:
         click.echo("every stay had ended when the moves were counted")
     for fault in outcome.faults:

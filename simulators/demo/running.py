@@ -20,8 +20,8 @@ from simulators.phone import Keys
 
 WATCHES_EVERY_S = 1.0
 OVERLAP = timedelta(seconds=5)  # looked at twice, since what commits late may be dated a little earlier
-CLOSES_WITHIN_S = 45  # stays end by silence some time after the last ping; we do not wait for ever
-CLOSING_LOOKS = 15
+CLOSES_WITHIN_S = 20  # what timers still owe, but for the exits of phones gone silent: those take minutes
+CLOSING_LOOKS = 10
 CONNECTIONS = 32
 TIMEOUT_S = 10.0
 
@@ -88,7 +88,7 @@ class Run:
             await asyncio.sleep(WATCHES_EVERY_S)
 
     async def until_closed(self, reader: Reader, began_at: datetime) -> None:
-        """Silence ends the last stays; that too is part of what happened."""
+        """Timers still end stays and dwells after the last ping; that too is part of what happened."""
         for _ in range(CLOSING_LOOKS):
             if not open_stays(await reader.moves(began_at)):
                 return
