@@ -39,6 +39,9 @@ SUPERUSER = "postgres"
 # Part of the socket's name only; said everywhere, or a PGPORT in the environment would be taken.
 PORT = 5432
 
+# Recovery after a crash replays up to max_wal_size of log, which takes minutes on a slow disk.
+LONGEST_RECOVERY_S = 300
+
 # sun_path holds 108 bytes with its terminator; PostgreSQL adds "/.s.PGSQL.5432" and a lock file's suffix.
 LONGEST_SOCKET_DIR = 80
 
@@ -132,10 +135,7 @@ def start(cluster: Cluster) -> str:
         _own_directory(cluster.socket_dir)
         if not cluster.data.exists():
             _initialise(cluster)
-        if running_pid(cluster) is None:
-            _write_configuration(cluster)
-            _launch(cluster)
-        _wait_until_ready(cluster)
+        _bring_up(cluster)
         _prepare_database(cluster)
     return cluster.url()
 
@@ -227,11 +227,32 @@ def _write_configuration(cluster: Cluster) -> None:
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
+def _bring_up(cluster: Cluster) -> None:
+    """Until it answers: start it where it is not running, wait where it is recovering or about to die."""
+    gives_up_at = time.monotonic() + LONGEST_RECOVERY_S
+    while not _answers(cluster):
+        if running_pid(cluster) is None:
+            _write_configuration(cluster)
+            _launch(cluster)
+        elif time.monotonic() < gives_up_at:
+            time.sleep(0.05)
+        else:
+            raise ClusterError(f"the database server runs but does not answer; see {cluster.log}")
+
+
+def _answers(cluster: Cluster) -> bool:
+    try:
+        cluster.connect(database="postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
+
+
 def _launch(cluster: Cluster) -> None:
     """Start it; after a crash as soon as the last orphan of the old server has noticed and gone."""
-    # Recovery after a crash replays up to max_wal_size of log, which takes minutes on a slow disk.
-    arguments = ("start", "-D", str(cluster.data), "-l", str(cluster.log), "-w", "-t", "300", "-s")
-    crashed = postmaster.retire_dead_pid(cluster.data)
+    patience = str(LONGEST_RECOVERY_S)
+    arguments = ("start", "-D", str(cluster.data), "-l", str(cluster.log), "-w", "-t", patience, "-s")
+    crashed = postmaster.retire_dead_pid(cluster.data, cluster.socket_dir)
     gives_up_at = time.monotonic() + (10 if crashed else 0)
     while True:
         try:
@@ -240,19 +261,6 @@ def _launch(cluster: Cluster) -> None:
             if time.monotonic() >= gives_up_at:
                 raise
         time.sleep(0.2)
-
-
-def _wait_until_ready(cluster: Cluster) -> None:
-    """A server that is recovering from the crash of one of its processes refuses connections meanwhile."""
-    while True:
-        try:
-            cluster.connect(database="postgres").close()
-        except psycopg.OperationalError as error:
-            if running_pid(cluster) is None:
-                raise ClusterError(f"the database server stopped; see {cluster.log}") from error
-            time.sleep(0.1)
-        else:
-            return
 
 
 def _prepare_database(cluster: Cluster) -> None:

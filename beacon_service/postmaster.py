@@ -26,23 +26,26 @@ def running_pid(data: Path) -> int | None:
     return pid if ours and state not in {"Z", "X"} else None
 
 
-def retire_dead_pid(data: Path) -> bool:
+def retire_dead_pid(data: Path, socket_dir: Path) -> bool:
     """Put a number that no process can have in the place of a dead server's; True if there was one.
 
     PostgreSQL takes any process of that number, even a dead one that nobody has collected, for its rival.
-    Removing the file would help too, but with it would go the check that no orphan of the old server still
+    Removing the files would help too, but with them would go the check that no orphan of the old server still
     writes to the shared memory.
     """
-    if _recorded_pid(data) is None:
-        return False
-    path = data / "postmaster.pid"
-    path.write_text(f"{IMPOSSIBLE_PID}\n" + path.read_text().partition("\n")[2])
-    return True
+    left_behind = [path for path in (_pid_file(data), *socket_dir.glob(".s.PGSQL.*.lock")) if path.exists()]
+    for path in left_behind:
+        path.write_text(f"{IMPOSSIBLE_PID}\n" + path.read_text().partition("\n")[2])
+    return bool(left_behind)
 
 
 def _recorded_pid(data: Path) -> int | None:
     try:
-        first_line = (data / "postmaster.pid").read_text().partition("\n")[0]
+        first_line = _pid_file(data).read_text().partition("\n")[0]
     except FileNotFoundError:
         return None
     return int(first_line) if first_line.isdigit() else None
+
+
+def _pid_file(data: Path) -> Path:
+    return data / "postmaster.pid"

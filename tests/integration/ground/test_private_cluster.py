@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -40,6 +41,13 @@ def empty(durable):
     with durable.connect(database="empty") as connection:
         connection.execute("CREATE EXTENSION postgis")
     return durable.url(database="empty")
+
+
+def wait_until(condition, within_s=20):
+    ends_at = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < ends_at, "it did not happen in time"
+        time.sleep(0.01)
 
 
 def show(where, name):
@@ -81,14 +89,30 @@ def test_after_a_crash_what_was_committed_is_there(durable):
         connection.execute("CREATE TABLE IF NOT EXISTS kept AS SELECT 1 AS n")
     crashed = cluster.running_pid(durable)
     os.kill(crashed, signal.SIGKILL)
-    ends_at = time.monotonic() + 10
-    while cluster.running_pid(durable) == crashed:
-        assert time.monotonic() < ends_at
-        time.sleep(0.01)
+    wait_until(lambda: cluster.running_pid(durable) != crashed)
     cluster.start(durable)
     assert cluster.running_pid(durable) != crashed
     with durable.connect(database="beacon") as connection:
         assert connection.execute("SELECT n FROM kept").fetchone() == (1,)
+
+
+def test_a_dead_server_that_nobody_has_collected_is_no_rival(durable):
+    """In a container whose first process does not reap, a killed server keeps its number as a zombie."""
+    cluster.start(durable)
+    cluster.stop(durable)
+    program = str(cluster._binaries(durable) / "postgres")
+    ours = subprocess.Popen(
+        cluster._as_owner([program, "-D", str(durable.data)]), cwd="/", stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_until(lambda: cluster.running_pid(durable) == ours.pid)
+        cluster.start(durable)
+        ours.kill()
+        cluster.start(durable)
+        assert cluster.running_pid(durable) not in {None, ours.pid}
+    finally:
+        ours.kill()
+        ours.wait()
 
 
 def test_a_directory_of_someone_else_is_refused(tmp_path):

@@ -140,3 +140,12 @@ def test_a_lock_that_someone_else_holds_too_long_is_told_as_unavailable(engine):
         db.round_trip(holder, [write(1)])
         with pytest.raises(ServiceUnavailable), db.transaction(engine) as waiter:
             db.round_trip(waiter, short)
+
+
+def test_what_is_prepared_survives_rollbacks_and_what_psycopg_does_in_between(engine):
+    for _ in range(3):
+        with db.transaction(engine) as connection:
+            for _ in range(10):  # psycopg would prepare it by itself
+                connection.execute("SELECT %s::text", ["psycopg's own"])
+            assert db.round_trip(connection, [FIVE[4]]) == [[(4,)]]
+            connection.rollback()
