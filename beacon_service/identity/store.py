@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from psycopg.types.json import Jsonb
 
 from beacon_service.campaigns.model import Memory
 from beacon_service.db import Statement, round_trip
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from beacon_service.db import Connection
 
 MEMORIES = "SELECT key, memory FROM customers WHERE key = ANY(%(keys)s::bigint[])"
-SAVE_MEMORY = "UPDATE customers SET memory = %(memory)s::jsonb WHERE key = %(key)s"
+SAVE_MEMORY = "UPDATE customers SET memory = %(memory)s WHERE key = %(key)s"
 PRESENCE = "SELECT state FROM presence WHERE installation_key = %(installation)s"
 SENSITIVE = "SELECT site_id || '/' || id FROM zones WHERE sensitive"
 
@@ -113,8 +114,7 @@ def memories(connection: Connection, keys: Sequence[int]) -> dict[int, Memory]:
 
 
 def save_memory(connection: Connection, key: int, memory: Memory) -> None:
-    body = msgspec.json.encode(memory).decode()
-    round_trip(connection, [Statement(SAVE_MEMORY, {"key": key, "memory": body})])
+    round_trip(connection, [Statement(SAVE_MEMORY, {"key": key, "memory": Jsonb(memory)})])
 
 
 def presence(connection: Connection, installation_key: int) -> Presence:
