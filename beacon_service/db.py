@@ -118,6 +118,8 @@ def engine_options(settings: DatabaseSettings, *, connections: int) -> dict[str,
             "connect_timeout": 5,
             "tcp_user_timeout": 15_000,
             "application_name": "beacon-service",
+            # What psycopg prepares it deallocates at a rollback, and with it all that `pipeline` has prepared.
+            "prepare_threshold": None,
             "options": " ".join(f"-c {name}={value}" for name, value in server_settings.items()),
         },
     }
