@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy.orm import Session
-
 from beacon_service.campaigns import store
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration.model import POLICY_KEY, Body, Edit, Edition, Entry, Saved, Stored
 from beacon_service.configuration.schema import Flaw, refuse_document
 from beacon_service.configuration.shelf import history
-from beacon_service.configuration.store import lock, record
+from beacon_service.configuration.store import Session, lock, record
 from beacon_service.errors import NotFound
 from beacon_service.zones import store as zones
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy.orm import Session
-
 from beacon_service.configuration import shelf as shelves
 from beacon_service.configuration.model import Body, Edit, Entry, Saved, Stored
 from beacon_service.configuration.shelf import Shelf
-from beacon_service.configuration.store import record
+from beacon_service.configuration.store import Session, record
 from beacon_service.errors import NotFound
 
 

@@ -2,18 +2,20 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import psycopg
 from psycopg.rows import tuple_row
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, orm, select, text, update
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
 from beacon_service.configuration.model import Documents, Entry
 from beacon_service.configuration.orm import CatalogueLogRow, CatalogueRow
 from beacon_service.errors import ServiceUnavailable
+
+# Services hand a session on to stores; they need its name and nothing else of SQLAlchemy.
+Session: TypeAlias = orm.Session
 
 # The advisory lock that deciding transactions hold shared and edits hold alone: "BEACON" in ASCII.
 CATALOGUE_LOCK = 0x424541434F4E

@@ -8,12 +8,10 @@ from collections.abc import Iterator, Mapping
 from statistics import median
 from typing import Any
 
-from sqlalchemy.orm import Session
-
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration.model import Body, Edit, Saved
 from beacon_service.configuration.schema import Flaw, refuse_document
-from beacon_service.configuration.store import lock
+from beacon_service.configuration.store import Session, lock
 from beacon_service.errors import Conflict, Invalid
 from beacon_service.web.faults import MOST_FAULTS
 from beacon_service.zones import geometry as geometries
