@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -14,17 +12,33 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from beacon_service import cluster, logs, probes
 from beacon_service.auth import access
 from beacon_service.auth.rates import RateLimits
+from beacon_service.campaigns import api as campaigns
 from beacon_service.clock import Clock, SystemClock
+from beacon_service.customers import api as customers
 from beacon_service.db import db, web_engine_options
+from beacon_service.delivery import api as delivery
+from beacon_service.identity import api as identity
+from beacon_service.pings import api as pings
+from beacon_service.reports import api as reports
 from beacon_service.safety import refuse_unsafe
 from beacon_service.service import Service
 from beacon_service.settings import Settings, libpq_url
 from beacon_service.web import StrictRequest, access_log, body, openapi, problems
+from beacon_service.zones import api as zones
 
 if TYPE_CHECKING:
     from beacon_service.web.openapi import Security
 
-FEATURES = ("zones", "campaigns", "customers", "identity", "pings", "delivery", "reports")
+BLUEPRINTS = (
+    probes.blueprint,
+    zones.blueprint,
+    campaigns.blueprint,
+    customers.blueprint,
+    identity.blueprint,
+    pings.blueprint,
+    delivery.blueprint,
+    reports.blueprint,
+)
 
 # APIFlask would describe answers that are not ours; web.openapi describes what we answer.
 OPENAPI_CONFIG = {
@@ -97,11 +111,9 @@ def _install_edge(app: APIFlask, service: Service) -> None:
 
 
 def _register(app: APIFlask) -> None:
-    app.register_blueprint(probes.blueprint)
     access.public(app.view_functions["openapi.spec"])
-    for feature in FEATURES:
-        if find_spec(f"beacon_service.{feature}.api") is not None:
-            app.register_blueprint(import_module(f"beacon_service.{feature}.api").blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
 
 
 def _security(app: APIFlask, endpoint: str) -> Security:

@@ -1,6 +1,7 @@
 import gzip
 import io
 import json
+import tracemalloc
 import zlib
 
 import pytest
@@ -121,11 +122,19 @@ def test_a_body_that_does_not_tell_its_length_is_read_to_the_bound_and_refused(c
     assert source.tell() <= DOCUMENT_BYTES + io.DEFAULT_BUFFER_SIZE
 
 
-def test_a_gzip_bomb_is_refused_at_the_bound(client, put, problem_of):
-    bomb = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = bomb.compress(b"[" + b" " * 1_000_000 + b"]") + bomb.flush()
-    assert len(packed) < DOCUMENT_BYTES
-    problem_of(put(packed, Content_Encoding="gzip"), 413, "too_large")
+def test_a_gzip_bomb_is_refused_at_the_bound_and_never_unfolds(put, problem_of):
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    bomb = packer.compress(b"[" + b" " * 1_500_000 + b"]") + packer.flush()
+    assert len(bomb) < DOCUMENT_BYTES
+    put(SHELF)  # what is loaded on first use is not the bomb's
+    tracemalloc.start()
+    try:
+        answer = put(bomb, Content_Encoding="gzip")
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    problem_of(answer, 413, "too_large")
+    assert peak_bytes < 500_000
 
 
 @pytest.mark.parametrize(
