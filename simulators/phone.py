@@ -14,7 +14,7 @@ from simulators.walks import Walk, WalkPing
 
 REGISTERS_BEFORE_S = 1.0
 MOST_AT_ONCE = 50  # pings a request: what piled up during an outage goes in pieces
-INBOX_EVERY_S = 6.0
+INBOX_EVERY_S = 15.0  # offers of timers keep for an hour; a phone that asks more often only costs battery
 VIEWED_SHARE = 0.6
 CLICKED_SHARE = 0.4  # of those viewed
 LOOKS_FOR_S = (1.0, 3.0)  # between an offer shown and looked at, and between that and the tap

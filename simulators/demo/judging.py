@@ -47,32 +47,32 @@ def summary_of(record: Record, moves: Sequence[Move], decisions: Sequence[Decisi
 
 
 def agreement(pings: Iterable[SentPing], moves: Iterable[Move], areas: Mapping[str, float]) -> Agreement:
-    """The true zone counts as found when it is the smallest of those that the phone is held in at that
-    moment.
-    """
-    changes: dict[str, list[tuple[datetime, str, bool]]] = defaultdict(list)
+    """How often the zone that the service held the phone in was the true one, at the moment of the ping."""
+    moves_of: dict[str, list[Move]] = defaultdict(list)
     for move in moves:
-        if move.type != "dwelled":
-            changes[move.installation_id].append((move.at, move.zone, move.type == "entered"))
-    held = {installation: primaries(each, areas) for installation, each in changes.items()}
+        moves_of[move.installation_id].append(move)
+    held = {installation: held_zones(each, areas) for installation, each in moves_of.items()}
     judged = [ping for ping in pings if ping.status == "accepted" and ping.truth]
     right = sum(held_at(held.get(ping.installation_id, []), ping.at) == ping.truth for ping in judged)
     return Agreement(len(judged), right)
 
 
-def primaries(
-    changes: Sequence[tuple[datetime, str, bool]], areas: Mapping[str, float]
-) -> list[tuple[datetime, str | None]]:
-    """From when on which zone is the smallest that the phone is in."""
-    inside: set[str] = set()
+def held_zones(moves: Sequence[Move], areas: Mapping[str, float]) -> list[tuple[datetime, str | None]]:
+    """From when on which zone counts: the last one entered, and of those entered together the smallest.
+
+    Not the smallest of all: an exit is held for some seconds, in which the zone left behind would still count.
+    """
+    inside: dict[str, datetime] = {}
     held: list[tuple[datetime, str | None]] = []
-    for at, zone, entered in sorted(changes):
-        if entered:
-            inside.add(zone)
-        else:
-            inside.discard(zone)
-        smallest = min(inside, key=lambda each: (areas.get(each, float("inf")), each), default=None)
-        held.append((at, smallest))
+    for move in sorted(moves, key=lambda each: (each.at, each.type == "entered")):
+        if move.type == "entered":
+            inside[move.zone] = move.at
+        elif move.type == "exited":
+            inside.pop(move.zone, None)
+        newest = max(inside.values(), default=None)
+        together = [zone for zone, entered_at in inside.items() if entered_at == newest]
+        smallest = min(together, key=lambda zone: (areas.get(zone, float("inf")), zone), default=None)
+        held.append((move.at, smallest))
     return held
 
 

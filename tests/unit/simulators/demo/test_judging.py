@@ -45,18 +45,24 @@ def test_the_summary_counts_moves_reasons_and_offers():
     }  # fmt: skip
 
 
-def test_a_phone_agrees_where_the_smallest_zone_that_it_is_held_in_is_the_true_one():
+def test_a_phone_agrees_where_the_zone_that_it_entered_last_is_the_true_one():
     pings = [
         (1, "accepted", "s/a"),  # not yet inside
         (3, "accepted", "s/a"),
-        (6, "accepted", "s/b"),  # in both: the smaller counts
-        (9, "accepted", "s/a"),  # back in the larger
+        (6, "accepted", "s/b"),  # in both: the later one counts
+        (9, "accepted", "s/a"),  # back in the first
         (9, "accepted", None),  # nobody knows
         (9, "duplicate", "s/b"),  # not judged
     ]
-    found = agreement(record_of(*pings).pings, MOVES, {"s/a": 9.0, "s/b": 1.0})
+    found = agreement(record_of(*pings).pings, MOVES, {"s/a": 1.0, "s/b": 9.0})
     assert found == Agreement(judged=4, right=3)
     assert found.share == 0.75
+
+
+def test_of_zones_entered_together_the_smallest_counts():
+    together = [move("entered", "s/shop", 2), move("entered", "s/aisle", 2), move("entered", "s/floor", 2)]
+    areas = {"s/shop": 5.0, "s/aisle": 1.0, "s/floor": 9.0}
+    assert agreement(record_of((3, "accepted", "s/aisle")).pings, together, areas).right == 1
 
 
 def test_stays_that_were_not_left_are_open():
