@@ -9,7 +9,7 @@ The HTTP request, the worker's tick, a replay and a backtest all call these two 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -23,10 +23,20 @@ from beacon_service.ids import derived_uuid, derived_uuid7
 from beacon_service.visits.advance import advance, fire
 from beacon_service.visits.join import join
 from beacon_service.visits.model import Move, Presence, Visit
-from beacon_service.visits.screen import screen
+from beacon_service.visits.screen import ACCEPTED, Verdict, screen
 from beacon_service.zones.catalogue import Places
-from beacon_service.zones.locate import locate
-from beacon_service.zones.model import NOWHERE, Located, Position, Sighting, Zone, ZoneKey, split_zone_key
+from beacon_service.zones.fix import Fix
+from beacon_service.zones.locate import locate_all, sense
+from beacon_service.zones.model import (
+    NOWHERE,
+    Heard,
+    Located,
+    Position,
+    Sighting,
+    Zone,
+    ZoneKey,
+    split_zone_key,
+)
 
 # Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
 CODE_VERSION = "1"
@@ -130,20 +140,29 @@ class Step:
 def follow(
     catalogue: Catalogue, world: World, causes: Sequence[Cause], now: datetime
 ) -> tuple[tuple[Followed, ...], dict[int, Presence]]:
-    """Screen, locate and advance each cause in order; returns them and the presences that changed."""
-    presences: dict[int, Presence] = {}
-    followed = []
-    for cause in causes:
-        installation = world.installations[cause.installation_key]
-        before = presences.get(installation.key, installation.presence)
-        if isinstance(cause, Tick):
-            after, result = _follow_tick(catalogue, cause, before)
-        else:
-            after, result = _follow_ping(catalogue, cause, before, installation.location, now)
-        if after is not before:
-            presences[installation.key] = after
-        followed.append(result)
-    return tuple(followed), presences
+    """Screen, locate and advance each cause in order; returns them and the presences that changed.
+
+    Installations do not touch each other here, so the first cause of each is taken at once, then the second of
+    each: the zones of a whole batch are one question to the index.
+    """
+    presences = {
+        cause.installation_key: world.installations[cause.installation_key].presence for cause in causes
+    }
+    followed: dict[int, Followed] = {}
+    for wave in _waves(causes):
+        sensed = [
+            _sense(catalogue, world.installations[cause.installation_key], presences, cause, now)
+            for cause in wave.values()
+        ]
+        located = locate_all(catalogue.places, [one.fix for one in sensed])
+        for place, one, where in zip(wave, sensed, located, strict=True):
+            followed[place] = _advance(catalogue, one, where, presences, now)
+    changed = {
+        key: presence
+        for key, presence in presences.items()
+        if presence is not world.installations[key].presence
+    }
+    return tuple(followed[place] for place in range(len(causes))), changed
 
 
 def choose(
@@ -172,31 +191,73 @@ def step(
     return Step(followed, presences, told, memories, shared)
 
 
-def _follow_tick(catalogue: Catalogue, tick: Tick, before: Presence) -> tuple[Presence, Followed]:
-    after, moves = fire(before, tick.until_at, catalogue.places)
-    return after, Followed(tick, "accepted", moves=tuple((move, "timer") for move in moves))
+class _Sensed(NamedTuple):
+    """A cause half-way through the first pass: screened, its timers fired, its zones not asked yet."""
+
+    cause: Cause
+    verdict: Verdict
+    moves: tuple[tuple[Move, str], ...] = ()
+    fix: Fix | None = None
+    heard: tuple[Heard, ...] = ()
 
 
-def _follow_ping(
-    catalogue: Catalogue, ping: Ping, before: Presence, location_consent: bool, now: datetime
-) -> tuple[Presence, Followed]:
-    screened = screen(
-        before, at=ping.at, received_at=now, position=ping.position, location_consent=location_consent
+def _waves(causes: Sequence[Cause]) -> list[dict[int, Cause]]:
+    """The n-th cause of every installation, by its place, for n = 1, 2 ..."""
+    waves: list[dict[int, Cause]] = []
+    turn: dict[int, int] = {}
+    for place, cause in enumerate(causes):
+        number = turn.get(cause.installation_key, 0)
+        turn[cause.installation_key] = number + 1
+        if number == len(waves):
+            waves.append({})
+        waves[number][place] = cause
+    return waves
+
+
+def _sense(
+    catalogue: Catalogue,
+    installation: Installation,
+    presences: dict[int, Presence],
+    cause: Cause,
+    now: datetime,
+) -> _Sensed:
+    """Screen, and fire the timers that were due before; what a rejected ping says is looked at no further."""
+    before = presences[installation.key]
+    verdict = ACCEPTED if isinstance(cause, Tick) else _screened(cause, before, installation, now)
+    if verdict.status != "accepted":
+        return _Sensed(cause, verdict)
+    until_at = cause.until_at if isinstance(cause, Tick) else cause.at
+    fired, moves = fire(before, until_at, catalogue.places)
+    presences[installation.key] = fired
+    timed = tuple((move, "timer") for move in moves)
+    if isinstance(cause, Tick):
+        return _Sensed(cause, verdict, timed)
+    fix, heard = sense(catalogue.places, fired.heard, cause.sightings, cause.position, cause.at)
+    return _Sensed(cause, verdict, timed, fix, heard)
+
+
+def _screened(ping: Ping, before: Presence, installation: Installation, now: datetime) -> Verdict:
+    consent = installation.location
+    return screen(before, at=ping.at, received_at=now, position=ping.position, location_consent=consent)
+
+
+def _advance(
+    catalogue: Catalogue, sensed: _Sensed, located: Located, presences: dict[int, Presence], now: datetime
+) -> Followed:
+    cause, verdict = sensed.cause, sensed.verdict
+    if isinstance(cause, Tick) or verdict.status != "accepted":
+        return Followed(cause, verdict.status, verdict.reasons, moves=sensed.moves)
+    moved, moves = advance(
+        presences[cause.installation_key], located, cause.at, catalogue.places, catalogue.dwells
     )
-    if screened.status != "accepted":
-        return before, Followed(ping, screened.status, screened.reasons)
-    fired, timer_moves = fire(before, ping.at, catalogue.places)
-    located, heard = locate(catalogue.places, fired.heard, ping.sightings, ping.position, ping.at)
-    moved, ping_moves = advance(fired, located, ping.at, catalogue.places, catalogue.dwells)
-    after = msgspec.structs.replace(
+    presences[cause.installation_key] = msgspec.structs.replace(
         moved,
-        heard=heard,
-        lag_ms=int((now - ping.at) / timedelta(milliseconds=1)),
-        offset_ms=ping.offset_ms,
-        ping=(ping.received_on, ping.ping_id),
+        heard=sensed.heard,
+        lag_ms=int((now - cause.at) / timedelta(milliseconds=1)),
+        offset_ms=cause.offset_ms,
+        ping=(cause.received_on, cause.ping_id),
     )
-    moves = (*((move, "timer") for move in timer_moves), *((move, "ping") for move in ping_moves))
-    return after, Followed(ping, "accepted", located=located, moves=moves)
+    return Followed(cause, verdict.status, (), located, (*sensed.moves, *((move, "ping") for move in moves)))
 
 
 @dataclass(slots=True)

@@ -73,6 +73,27 @@ class ZoneIndex:
         order = np.lexsort((zone, point))
         return point[order], zone[order]
 
+    def shares(
+        self, groups: NDArray[np.float64]
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+        """Triples (index of a group, index of a zone, how many of the group's points the zone covers, at least 1).
+
+        `groups` has the shape (n, k, 2): n groups of k points close together. Only where a group's bounding box
+        is not covered as a whole are its points looked at one by one.
+        """
+        size = groups.shape[1]
+        boxes = shapely.box(*groups.min(axis=1).T, *groups.max(axis=1).T)
+        group, zone = self._tree.query(boxes)
+        counts = np.where(shapely.covers(self._geometries[zone], boxes[group]), size, 0)
+        parted = np.flatnonzero(counts == 0)
+        if parted.size:
+            points = groups[group[parted]].reshape(-1, 2)
+            geometries = self._geometries[zone[parted]].repeat(size)
+            covered = shapely.intersects_xy(geometries, points[:, 0], points[:, 1])
+            counts[parted] = covered.reshape(-1, size).sum(axis=1)
+        some = counts > 0
+        return group[some], zone[some], counts[some]
+
 
 def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})

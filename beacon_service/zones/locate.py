@@ -5,7 +5,7 @@ still in doubtful ones. `docs/positioning.md` tells the method with worked value
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -36,19 +36,35 @@ def locate(
     position: Position | None,
     at: datetime,
 ) -> tuple[Located, tuple[Heard, ...]]:
-    """Where the phone is at `at`, and what it remembers of beacons from then on.
+    """Where the phone is at `at`, and what it remembers of beacons from then on."""
+    fix, memory = sense(places, heard, sightings, position, at)
+    return locate_all(places, [fix])[0], memory
+
+
+def sense(
+    places: Places,
+    heard: Sequence[Heard],
+    sightings: Sequence[Sighting],
+    position: Position | None,
+    at: datetime,
+) -> tuple[Fix | None, tuple[Heard, ...]]:
+    """The place and its doubt, if anything says where, and what the phone remembers of beacons from then on.
 
     Beacons beat a position, for indoors satellites are guessed at; a position counts where no beacon is
-    known. A ping that brings neither is NOWHERE: memory alone is no new evidence.
+    known. A ping that brings neither is nowhere: memory alone is no new evidence.
     """
     memory, any_known = remember(places, heard, sightings, at)
     usable = position if position is not None and is_usable(position) else None
     hearings = _hearings(places, memory, at) if any_known or usable is not None else []
     if hearings:
-        return _located(places, of_beacons(hearings)), memory
-    if usable is not None:
-        return _located(places, of_position(places, usable)), memory
-    return NOWHERE, memory
+        return of_beacons(hearings), memory
+    return (of_position(places, usable) if usable is not None else None), memory
+
+
+def locate_all(places: Places, fixes: Sequence[Fix | None]) -> list[Located]:
+    """The zones of many fixes in one question to the index: it costs a tenth of asking one by one."""
+    found = _zones(places, [fix for fix in fixes if fix is not None])
+    return [NOWHERE if fix is None else _located(fix, next(found)) for fix in fixes]
 
 
 def _hearings(places: Places, memory: Sequence[Heard], at: datetime) -> list[Hearing]:
@@ -65,10 +81,10 @@ def _hearings(places: Places, memory: Sequence[Heard], at: datetime) -> list[Hea
     ]
 
 
-def _located(places: Places, fix: Fix) -> Located:
+def _located(fix: Fix, zones: tuple[tuple[str, float], ...]) -> Located:
     return Located(
         source=fix.source,
-        zones=_zones(places, fix),
+        zones=zones,
         longitude=round(fix.longitude, 7),
         latitude=round(fix.latitude, 7),
         accuracy_m=round(fix.accuracy_m, 2),
@@ -77,19 +93,24 @@ def _located(places: Places, fix: Fix) -> Located:
     )
 
 
-def _zones(places: Places, fix: Fix) -> tuple[tuple[str, float], ...]:
-    """Each zone's share of the spread points, times how likely its floor is; most probable first."""
-    index = places.index
-    if not index.zones:
-        return ()
-    per_metre = np.array(degrees(1.0, 1.0, fix.latitude))
-    points = np.array((fix.longitude, fix.latitude)) + SPREAD * (fix.accuracy_m * per_metre)
-    _, covering = index.covering(points)
-    counts = np.bincount(covering)
-    found = []
-    for number in counts.nonzero()[0].tolist():
-        zone = index.zones[number]
-        probability = round(int(counts[number]) / len(SPREAD) * fix.floor_share(zone), 4)
-        if probability > 0.0:
-            found.append((str(zone.key), probability))
-    return tuple(sorted(found, key=lambda one: (-one[1], one[0])))
+def _zones(places: Places, fixes: Sequence[Fix]) -> Iterator[tuple[tuple[str, float], ...]]:
+    """For each fix, each zone's share of its spread points, times how likely the floor is; most probable first."""
+    shares: list[list[tuple[str, float]]] = [[] for _ in fixes]
+    if fixes and places.index.zones:
+        centres = np.array([(fix.longitude, fix.latitude) for fix in fixes])
+        radii = np.array([_radius(fix) for fix in fixes])
+        points = centres[:, None, :] + SPREAD[None, :, :] * radii[:, None, :]
+        for group, number, count in zip(
+            *(found.tolist() for found in places.index.shares(points)), strict=True
+        ):
+            zone = places.index.zones[number]
+            probability = round(count / len(SPREAD) * fixes[group].floor_share(zone), 4)
+            if probability > 0.0:
+                shares[group].append((zone.key, probability))
+    return (tuple(sorted(found, key=lambda one: (-one[1], one[0]))) for found in shares)
+
+
+def _radius(fix: Fix) -> tuple[float, float]:
+    """The 68 % radius in degrees of longitude and latitude."""
+    east, north = degrees(1.0, 1.0, fix.latitude)
+    return fix.accuracy_m * east, fix.accuracy_m * north
