@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("beacon-service")
-# The sentences for a start that takes longer than this would be of no use to anybody.
-START_S = 60.0
+# Seconds on an idle machine; minutes where all tests of a checkout run at once.
+START_S = 180.0
 STOP_S = 40.0
 # Granian takes a second death of one process within 5.5 s for a crash loop and gives up altogether.
 LEAST_LIFE_S = 6.0
@@ -46,6 +46,9 @@ ENVIRONMENT = {
     "BEACON_RATE_LIMIT_REGISTRATION": "1000000/second",
     "BEACON_LOG_LEVEL": "warning",
 }
+
+# A worker says when it takes the lead.
+TALKATIVE = {"BEACON_LOG_LEVEL": "info"}
 
 
 class NotInTime(Exception):  # noqa: N818 - what happened, or rather did not
@@ -60,12 +63,14 @@ class Program:
     environment: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes] | None = None
+    _said_before: int = 0
 
     def ensure(self) -> bool:
         """Whether it had to be started."""
         if self.process is not None and self.process.poll() is None:
             return False
         with self.log.open("ab") as log:
+            self._said_before = log.tell()
             self.process = subprocess.Popen(
                 [COMMAND, *self.arguments],
                 cwd=ROOT,
@@ -80,6 +85,12 @@ class Program:
     def pid(self) -> int:
         assert self.process is not None, "it was started"
         return self.process.pid
+
+    def said(self) -> str:
+        """Its log since it was last started."""
+        with self.log.open("rb") as log:
+            log.seek(self._said_before)
+            return log.read().decode()
 
     def children(self) -> list[int]:
         with suppress(FileNotFoundError):
@@ -130,7 +141,15 @@ class Service:
             program.ensure()
 
     def await_ready(self, within_s: float = START_S) -> None:
-        wait_until(lambda: is_ready(self.address), within_s, f"{self.address}/readyz says ready")
+        try:
+            wait_until(lambda: is_ready(self.address), within_s, f"{self.address}/readyz says ready")
+        except NotInTime as error:
+            raise NotInTime(f"{error}\n{self.logs()}") from None
+
+    def logs(self) -> str:
+        """What the programs last said: the first thing to read when something went wrong."""
+        programs = (self.web, *self.workers)
+        return "\n".join(f"{program.log.name}: {program.said()[-2000:]}" for program in programs)
 
     def kill_web(self, rng: random.Random) -> None:
         """One of those that have had time to serve; with all of them dead nothing would be tested."""
@@ -188,7 +207,11 @@ def service(*, web_processes: int = 2, workers: int = 2, unsafe: bool = False) -
             address=f"http://127.0.0.1:{port}",
             web=Program(["serve"], _environment(url, port, web_processes, unsafe), home / "web.log"),
             workers=[
-                Program(["worker"], _environment(url, port, 1, unsafe), home / f"worker-{number}.log")
+                Program(
+                    ["worker"],
+                    {**_environment(url, port, 1, unsafe), **TALKATIVE},
+                    home / f"worker-{number}.log",
+                )
                 for number in range(workers)
             ],
         )

@@ -74,12 +74,16 @@ def zone_body(number: int) -> dict[str, Any]:
 
 def configure(http: httpx2.Client, keys: Keys) -> None:
     """Everything over HTTP, as a marketer's tool would; raises on the first refusal."""
-    put(http, keys, f"/v1/sites/{SITE}", {"name": "Mall", "time_zone": "Europe/Amsterdam"})
-    for number, zone in enumerate(ZONES):
-        put(http, keys, f"/v1/sites/{SITE}/zones/{zone}", zone_body(number))
+    make_site(http, keys)
     put(http, keys, "/v1/policy", POLICY)
     for campaign, body in CAMPAIGNS.items():
         put(http, keys, f"/v1/campaigns/{campaign}", body)
+
+
+def make_site(http: httpx2.Client, keys: Keys) -> None:
+    put(http, keys, f"/v1/sites/{SITE}", {"name": "Mall", "time_zone": "Europe/Amsterdam"})
+    for number, zone in enumerate(ZONES):
+        put(http, keys, f"/v1/sites/{SITE}/zones/{zone}", zone_body(number))
 
 
 def put(http: httpx2.Client, keys: Keys, path: str, body: dict[str, Any]) -> dict[str, Any]:
