@@ -1,25 +1,25 @@
 """What an operator types: each mistake is answered with one sentence and a status, never a traceback."""
 
-import os
 import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from beacon_service.cli import main
 from beacon_service.settings import libpq_url
 
 SECRET = "a secret of the tests, long enough to pass"
 
 
 def run(*arguments, **environment):
-    command = [sys.executable, "-c", "from beacon_service.cli import main; main()", *arguments]
+    """In this process: a new one takes seconds to load where the machine is busy."""
     given = {f"BEACON_{name.upper()}": value for name, value in environment.items()}
-    return subprocess.run(
-        command, capture_output=True, text=True, env=os.environ | given, timeout=60, check=False
-    )
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], env=given)
 
 
 MISTAKES = {
@@ -42,15 +42,22 @@ MISTAKES = {
 @pytest.mark.parametrize(("environment", "status", "said"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_sentence(environment, status, said):
     answer = run("serve", **environment)
-    assert answer.returncode == status
+    assert answer.exit_code == status
     assert said in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
     assert SECRET not in answer.stderr
 
 
+def test_the_installed_program_answers_so_too():
+    program = Path(sys.executable).with_name("beacon-service")
+    answer = subprocess.run([program, "serve"], capture_output=True, text=True, check=False)
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("Error: BEACON_SECRET_KEY is not set")
+
+
 def test_an_unsafe_database_is_not_served(database_url):
     answer = run("serve", secret_key=SECRET, database_url=database_url)
-    assert answer.returncode == 1
+    assert answer.exit_code == 1
     assert answer.stderr.startswith("Error: the database runs with fsync = off")
 
 
@@ -60,7 +67,7 @@ def test_a_taken_port_is_one_sentence(database_url):
         answer = run(
             "serve", secret_key=SECRET, database_url=database_url, port=port, allow_unsafe_database="1"
         )
-    assert answer.returncode == 1
+    assert answer.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in answer.stderr.splitlines()[-1]
     assert "Traceback" not in answer.stderr
 
@@ -87,5 +94,5 @@ def test_what_is_no_backup_is_refused(empty_database_url, tmp_path):
     file = tmp_path / "letter.txt"
     file.write_text("Dear reader")
     answer = run("restore", str(file), database_url=empty_database_url)
-    assert answer.returncode == 1
+    assert answer.exit_code == 1
     assert "is not a backup" in answer.stderr
