@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from beacon_service.campaigns.model import Campaign, Cap, Charge, Grant, TallyKey, Window
 from beacon_service.campaigns.windows import DURATIONS, calendar_start, rolling_since
 
-POLICY_OWNER = "policy"
+# The contact policy as a cap's owner; ids of campaigns contain no asterisk, and one may well be called "policy".
+POLICY_OWNER = "*policy"
 _DAY = Window("calendar", 1, "day")
 
 

@@ -23,9 +23,9 @@ class Reason(StrEnum):
     """Why a campaign lost at a moment. The order is the order of the rules; `outranked` and below come after them."""
 
     STALE = "stale"  # the move is older than a moment may be
+    VISIT = "visit"  # not the visit that its trigger names
     NO_CONSENT = "no_consent"
     NOT_LIVE = "not_live"  # draft, paused, ended, or outside its dates
-    VISIT = "visit"  # not the visit that its trigger names
     DAYPART = "daypart"
     AUDIENCE = "audience"
     CAP = "cap"  # a cap of its own

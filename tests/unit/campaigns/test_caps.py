@@ -1,0 +1,270 @@
+"""What a cap counts: of a customer's own ledger, and which shared counts an offer adds to."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from beacon_service.campaigns.caps import POLICY_OWNER, charges, counted, ledger_span
+from beacon_service.campaigns.model import IMPLIED, Outcome
+from beacon_service.campaigns.programme import policy_of
+from beacon_service.campaigns.windows import calendar_start
+from tests.factories.catalogue import cap_document, policy_document
+from tests.factories.moments import AMSTERDAM, NOW, campaign, cap, grant, standing
+
+KINDS = ("decided", "delivered", "viewed", "clicked", "redeemed")
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+LIFETIME = {"kind": "lifetime"}
+TODAY = {"kind": "calendar", "unit": "day"}
+
+
+def used(asked, *ledger, owner="coffee", **where):
+    return counted(asked, owner, ledger, standing(**where))
+
+
+def utc(text):
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+class TestRolling:
+    def test_what_was_decided_within_the_duration_counts(self):
+        assert used(cap(), grant(ago=DAY / 2), grant(ago=2 * DAY)) == 1
+
+    def test_exactly_at_the_edge_no_longer_counts_and_a_microsecond_later_does(self):
+        assert used(cap(), grant(ago=DAY)) == 0
+        assert used(cap(), grant(ago=DAY - MICROSECOND)) == 1
+
+    def test_what_is_decided_in_this_very_instant_counts(self):
+        assert used(cap(), grant()) == 1
+
+    def test_several_periods_are_one_long_duration(self):
+        week_and_a_half = cap(window={"kind": "rolling", "n": 10, "unit": "day"})
+        assert used(week_and_a_half, grant(ago=9 * DAY), grant(ago=11 * DAY)) == 1
+
+
+class TestCalendar:
+    def test_one_minute_apart_over_midnight_is_another_day(self):
+        daily, before = cap(window=TODAY), grant(at=utc("2026-06-03 21:59"))  # 23:59 in Amsterdam
+        assert used(daily, before, now=utc("2026-06-03 21:59:59")) == 1
+        assert used(daily, before, now=utc("2026-06-03 22:01")) == 0
+
+    def test_midnight_itself_counts_for_the_new_day(self):
+        midnight = utc("2026-06-03 22:00")
+        assert used(cap(window=TODAY), grant(at=midnight), now=midnight + DAY / 2) == 1
+        assert used(cap(window=TODAY), grant(at=midnight - MICROSECOND), now=midnight + DAY / 2) == 0
+
+    def test_the_calendar_is_the_sites_unless_the_cap_names_another(self):
+        evening, at_night = grant(at=utc("2026-06-03 21:00")), utc("2026-06-03 23:00")
+        assert used(cap(window=TODAY), evening, now=at_night) == 0
+        assert used(cap(window=TODAY, tz="UTC"), evening, now=at_night) == 1
+        assert used(cap(window=TODAY, tz="Asia/Tokyo"), evening, now=at_night) == 1
+
+    def test_a_day_of_25_hours_is_one_day(self):
+        first, last = utc("2026-10-24 22:00"), utc("2026-10-25 22:59")
+        assert used(cap(window=TODAY), grant(at=first), now=last) == 1
+        assert used(cap(window=TODAY), grant(at=first), now=last + timedelta(minutes=1)) == 0
+
+    def test_a_day_of_23_hours_is_one_day(self):
+        last = utc("2026-03-28 22:59")
+        assert used(cap(window=TODAY), grant(at=last), now=utc("2026-03-28 23:00")) == 0
+        assert (
+            used(cap(window=TODAY), grant(at=last + timedelta(minutes=1)), now=utc("2026-03-29 21:59")) == 1
+        )
+
+    def test_sunday_and_monday_are_two_weeks(self):
+        weekly, sunday = cap(window={"kind": "calendar", "unit": "week"}), grant(at=utc("2026-06-07 12:00"))
+        assert used(weekly, sunday, now=utc("2026-06-07 21:59")) == 1
+        assert used(weekly, sunday, now=utc("2026-06-07 22:00")) == 0
+
+    def test_two_months_are_this_one_and_the_one_before(self):
+        months = cap(window={"kind": "calendar", "n": 2, "unit": "month"})
+        assert used(months, grant(at=utc("2026-04-30 22:00")), grant(at=utc("2026-04-30 21:59"))) == 1
+
+
+class TestVisitAndLifetime:
+    def test_a_visit_counts_from_its_beginning_at_the_site(self):
+        per_visit, begun = cap(window={"kind": "visit"}), NOW - timedelta(hours=1)
+        ledger = [grant(at=begun), grant(at=begun - MICROSECOND)]
+        assert used(per_visit, *ledger, visit_started_at=begun) == 1
+
+    def test_a_lifetime_forgets_nothing(self):
+        assert used(cap(window=LIFETIME), grant(ago=4000 * DAY), grant()) == 2
+
+
+class TestWhatCounts:
+    def test_only_the_campaigns_own_grants(self):
+        assert used(cap(), grant("coffee"), grant("cake")) == 1
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_an_open_reservation_counts_as_everything_that_it_may_yet_become(self, kind):
+        assert used(cap(counts=kind), grant(open=True)) == 1
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_a_closed_one_counts_as_what_it_became(self, kind):
+        assert used(cap(counts=kind), grant()) == (kind == "decided")
+        assert used(cap(counts=kind), grant(outcomes=[kind]) if kind != "decided" else grant()) == 1
+
+    def test_a_dismissed_offer_was_neither_viewed_nor_clicked(self):
+        dismissed = grant(outcomes=["dismissed"])
+        assert [used(cap(counts=kind), dismissed) for kind in KINDS] == [1, 0, 0, 0, 0]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_who_was_held_out_counts_as_if_it_had_been_looked_at(self, kind):
+        assert used(cap(counts=kind), grant(arm="held_out", policy=False)) == 1
+
+    def test_it_is_counted_when_it_was_decided_not_when_it_was_redeemed(self):
+        redeemed = cap(counts="redeemed", window={"kind": "calendar", "unit": "day"})
+        assert used(redeemed, grant(ago=2 * DAY, outcomes=["redeemed"])) == 0
+
+    def test_who_clicked_had_it_viewed_and_delivered(self):
+        assert IMPLIED[Outcome.CLICKED] == Outcome.CLICKED | Outcome.VIEWED | Outcome.DELIVERED
+        assert all(Outcome.DELIVERED in implied for implied in IMPLIED.values())
+        assert set(IMPLIED) == set(Outcome)
+
+
+class TestContactPolicy:
+    def test_counts_the_offers_of_all_campaigns(self):
+        assert used(cap(), grant("coffee"), grant("cake"), owner=POLICY_OWNER) == 2
+
+    def test_leaves_out_campaigns_that_do_not_count_towards_it(self):
+        assert used(cap(), grant("coffee"), grant("alarm", policy=False), owner=POLICY_OWNER) == 1
+
+    def test_leaves_out_what_was_held_out_however_it_is_marked(self):
+        held_out = [grant(arm="held_out", policy=False), grant(arm="held_out", policy=True)]
+        assert used(cap(), *held_out, owner=POLICY_OWNER) == 0
+
+    def test_a_campaign_that_is_called_policy_is_not_the_policy(self):
+        assert used(cap(), grant("coffee"), grant("cake"), owner="policy") == 0
+        asked = campaign("policy", caps=[total(window=LIFETIME)])
+        policy = policy_of(policy_document(total(window=LIFETIME)))
+        own, common = charges(asked, policy.caps, standing())
+        assert not common.key.startswith(f"cap:{asked.id}:")
+        assert not own.key.startswith(f"cap:{POLICY_OWNER}:")
+
+
+def charged(*caps, policy=(), now=NOW, **fields):
+    asked = campaign("coffee", caps=list(caps), **fields)
+    return charges(asked, policy_of(policy_document(*policy)).caps, standing(now))
+
+
+def total(limit=5, **fields):
+    return cap_document(limit, subject="total", **fields)
+
+
+class TestSharedCounts:
+    def test_a_cap_per_customer_charges_nothing_shared(self):
+        assert charged(cap_document(), policy=[cap_document()]) == ()
+
+    def test_a_total_over_a_lifetime_is_one_count_kept_in_its_row(self):
+        (charge,) = charged(total(window=LIFETIME))
+        assert (charge.limit, charge.counts, charge.amount, charge.binding) == (5, "decided", 1, True)
+        assert (charge.campaign, charge.site, charge.ledger) == ("coffee", None, False)
+        assert (charge.after_at, charge.start_at) == (None, None)
+
+    def test_a_calendar_period_is_a_row_of_its_own_and_the_next_another(self):
+        daily = total(window={"kind": "calendar"})
+        (today,), (evening,) = charged(daily), charged(daily, now=NOW + timedelta(hours=9))
+        (tomorrow,) = charged(daily, now=NOW + DAY)
+        assert today.key == evening.key != tomorrow.key
+        assert (today.ledger, today.start_at) == (False, utc("2026-06-02 22:00"))
+
+    def test_a_rolling_window_is_a_lock_and_counted_from_the_ledger(self):
+        (now,), (later,) = charged(total()), charged(total(), now=NOW + DAY)
+        assert now.key == later.key
+        assert (now.ledger, now.after_at) == (True, NOW - DAY)
+
+    def test_several_calendar_periods_at_once_are_counted_from_the_ledger_as_well(self):
+        window = {"kind": "calendar", "n": 2, "unit": "day"}
+        (charge,) = charged(total(window=window))
+        assert (charge.ledger, charge.start_at) == (True, utc("2026-06-01 22:00"))
+
+    def test_a_site_counts_alone(self):
+        asked = campaign("coffee", caps=[cap_document(subject="site", window=LIFETIME)])
+        (here,) = charges(asked, (), standing(site="shop"))
+        (there,) = charges(asked, (), standing(site="mall"))
+        assert (here.site, there.site) == ("shop", "mall")
+        assert here.key != there.key
+
+    def test_a_raised_limit_binds_the_same_count(self):
+        (five,), (nine,) = charged(total(5, window=LIFETIME)), charged(total(9, window=LIFETIME))
+        assert five.key == nine.key
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            total(window={"kind": "calendar", "unit": "day"}),
+            total(window={"kind": "rolling", "n": 2, "unit": "day"}),
+            total(window=LIFETIME, counts="redeemed"),
+            cap_document(5, subject="site", window=LIFETIME),
+        ],
+    )
+    def test_another_cap_is_another_count(self, other):
+        (one,), (another,) = charged(total(window=LIFETIME)), charged(other)
+        assert one.key != another.key
+
+    def test_two_campaigns_never_share_a_cap_of_their_own(self):
+        (mine,) = charged(total(window=LIFETIME))
+        (yours,) = charges(campaign("cake", caps=[total(window=LIFETIME)]), (), standing())
+        assert mine.key != yours.key
+
+    def test_the_policys_total_is_one_count_for_all_campaigns(self):
+        (mine,) = charged(policy=[total(window=LIFETIME)])
+        policy = policy_of(policy_document(total(window=LIFETIME)))
+        (yours,) = charges(campaign("cake"), policy.caps, standing())
+        assert mine == yours
+        assert mine.campaign is None
+
+    def test_who_need_not_obey_the_policy_counts_towards_it_without_being_bound(self):
+        (charge,) = charged(policy=[total(window=LIFETIME)], obeys_policy=False)
+        assert charge.binding is False
+
+    def test_who_does_not_count_towards_the_policy_charges_it_nothing(self):
+        assert charged(policy=[total(window=LIFETIME)], counts_towards_policy=False) == ()
+
+
+class TestBudgets:
+    def test_a_budget_counts_what_is_delivered_in_all_and_a_day(self):
+        in_all, today = charged(budget={"total": 100, "per_day": 10})
+        assert [(one.limit, one.counts, one.campaign) for one in (in_all, today)] == [
+            (100, "delivered", "coffee"),
+            (10, "delivered", "coffee"),
+        ]
+        assert in_all.start_at is None
+        assert today.start_at == utc("2026-06-02 22:00")
+        assert in_all.key != today.key
+
+    def test_a_day_of_the_budget_is_the_sites(self):
+        asked = campaign("coffee", budget={"total": None, "per_day": 10})
+        (night,) = charges(asked, (), standing(utc("2026-06-03 22:00")))
+        (before,) = charges(asked, (), standing(utc("2026-06-03 21:59")))
+        assert night.key != before.key
+
+    def test_no_budget_charges_nothing(self):
+        assert charged() == ()
+
+
+class TestHowFarBackTheLedgerIsRead:
+    def test_not_at_all_without_caps_per_customer(self):
+        assert ledger_span([]) == timedelta(0)
+        assert ledger_span([cap(subject="total", window=LIFETIME)]) == timedelta(0)
+
+    @pytest.mark.parametrize("kind", ["lifetime", "visit"])
+    def test_to_the_beginning_where_a_cap_looks_there(self, kind):
+        assert ledger_span([cap(), cap(window={"kind": kind})]) is None
+
+    @pytest.mark.parametrize("unit", ["minute", "hour", "day", "week", "month"])
+    @pytest.mark.parametrize("n", [1, 2, 5, 13])
+    def test_as_far_as_the_farthest_period_may_have_begun(self, unit, n):
+        window = cap(window={"kind": "calendar", "n": n, "unit": unit}).window
+        span = ledger_span(
+            [
+                cap(window={"kind": "rolling", "unit": "minute"}),
+                cap(window={"kind": "calendar", "n": n, "unit": unit}),
+            ]
+        )
+        days = (datetime(2026, 1, 1, 22, 59, 59, tzinfo=UTC) + day * DAY for day in range(366))
+        assert all(now - span <= calendar_start(window, now, AMSTERDAM) for now in days)
+
+    def test_a_rolling_window_never_reaches_farther(self):
+        ninety = cap(window={"kind": "rolling", "n": 90, "unit": "day"})
+        assert ledger_span([ninety]) >= 90 * DAY
