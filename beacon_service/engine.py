@@ -278,8 +278,9 @@ class _SecondPass:
         for move, made_by in one.moves:
             visit, site_visit = self._join(installation.customer_key, move)
             zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
-            # Of a zone deleted since the stay began nobody is told any more; of a sensitive one, nobody ever.
-            if zone is None or zone.sensitive:
+            # Of a zone deleted since the stay began nobody is told any more, of a sensitive one nobody ever, and of
+            # a phone whose consent was withdrawn nothing: its stays only run out.
+            if zone is None or zone.sensitive or not installation.location:
                 continue
             event = self._event(installation, one.cause, move, made_by)
             events.append(event)

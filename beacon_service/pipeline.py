@@ -38,12 +38,14 @@ class Statement(NamedTuple):
     params: Mapping[str, Any] | Sequence[Any] = ()
 
 
-class _Prepared(NamedTuple):
+class _Compiled(NamedTuple):
     """A statement as the server wants it: `$1` for placeholders, and where each parameter comes from."""
 
     text: bytes
     names: tuple[str | int, ...]
     codecs: tuple[Codec | None, ...]
+    oids: tuple[int, ...] | None  # where every parameter has a codec, so that no value can change them
+    formats: tuple[int, ...]
 
 
 class _AsBytes(Loader):
@@ -120,19 +122,18 @@ def _send_all(connection: Connection, statements: Sequence[Statement], *, commit
         sent += 1
     fresh: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
     for statement in statements:
-        prepared = _compiled(statement.sql)
+        compiled = _compiled(statement.sql)
         if statement.sql.startswith(CONTROL):
-            pgconn.send_query_params(prepared.text, None)
+            pgconn.send_query_params(compiled.text, None)
         else:
-            params = _encoded(prepared, statement.params)
-            key = (prepared.text, tuple(param.oid for param in params))
+            values, oids, formats = _encoded(compiled, statement.params)
+            key = (compiled.text, oids)
             name = known.get(key) or fresh.get(key)
             if name is None:
                 name = fresh[key] = b"beacon_%d" % (len(known) + len(fresh))
                 pgconn.send_prepare(name, *key)
                 expected.prepared.append((sent, key, name))
                 sent += 1
-            values, formats = [param.value for param in params], [param.format for param in params]
             pgconn.send_query_prepared(name, values, formats, _BINARY)
         expected.answers.append(sent)
         sent += 1
@@ -197,32 +198,34 @@ def _rows(result: pq.abc.PGresult) -> list[Row]:
     return transformer.load_rows(0, result.ntuples, tuple)
 
 
-class _Sent(NamedTuple):
-    """A parameter as it goes over the wire."""
+def _encoded(
+    compiled: _Compiled, params: Mapping[str, Any] | Sequence[Any]
+) -> tuple[list[bytes | None], tuple[int, ...], Sequence[int]]:
+    """(values, types, formats) of the parameters."""
+    if compiled.oids is not None:
+        values = [
+            None if (value := params[name]) is None else codec.encode(value)  # type: ignore[index, union-attr]
+            for name, codec in zip(compiled.names, compiled.codecs, strict=True)
+        ]
+        return values, compiled.oids, compiled.formats
+    named = zip(compiled.names, compiled.codecs, strict=True)
+    sent = [_encoded_one(params[name], codec) for name, codec in named]  # type: ignore[index]
+    return [value for value, _, _ in sent], tuple(oid for _, oid, _ in sent), [form for _, _, form in sent]
 
-    value: bytes | None
-    oid: int
-    format: int
 
-
-def _encoded(prepared: _Prepared, params: Mapping[str, Any] | Sequence[Any]) -> list[_Sent]:
-    named = zip(prepared.names, prepared.codecs, strict=True)
-    return [_encoded_one(params[name], codec) for name, codec in named]  # type: ignore[index]
-
-
-def _encoded_one(value: Any, codec: Codec | None) -> _Sent:
+def _encoded_one(value: Any, codec: Codec | None) -> tuple[bytes | None, int, int]:
     if codec is not None:
-        return _Sent(None if value is None else codec.encode(value), codec.oid, _BINARY)
+        return None if value is None else codec.encode(value), codec.oid, _BINARY
     transformer = Transformer(_ADAPTATION)
     (encoded,) = transformer.dump_sequence([value], [PyFormat.BINARY])
     assert transformer.types is not None, "a parameter has a type"
     assert transformer.formats is not None, "a parameter has a format"
     # An empty list has no type of its own: psycopg sends it as text, for the server to make sense of.
-    return _Sent(None if encoded is None else bytes(encoded), transformer.types[0], transformer.formats[0])
+    return None if encoded is None else bytes(encoded), transformer.types[0], transformer.formats[0]
 
 
 @lru_cache(maxsize=500)
-def _compiled(sql: str) -> _Prepared:
+def _compiled(sql: str) -> _Compiled:
     names: dict[str | int, Codec | None] = {}
 
     def number(found: re.Match[str]) -> str:
@@ -235,4 +238,7 @@ def _compiled(sql: str) -> _Prepared:
         return f"${list(names).index(key) + 1}" + (f"::{cast}" if cast else "")
 
     text = _PLACEHOLDER.sub(number, sql)
-    return _Prepared(text.encode(), tuple(names), tuple(names.values()))
+    codecs = tuple(names.values())
+    typed = [codec.oid for codec in codecs if codec is not None]
+    oids = tuple(typed) if len(typed) == len(codecs) else None
+    return _Compiled(text.encode(), tuple(names), codecs, oids, (_BINARY,) * len(codecs))

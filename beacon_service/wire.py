@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain, repeat
 from struct import Struct, pack
-from typing import Any, NamedTuple, TypeVar
-from uuid import UUID
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg.types.json import Jsonb
 
-Value = TypeVar("Value")
 Encode = Callable[[Any], bytes]
+Convert = Callable[[Any], int]
 
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _EPOCH_DAY = date(2000, 1, 1).toordinal()
@@ -49,27 +48,27 @@ def json_bytes(value: Any) -> bytes:
     return b"\x01" + (value if isinstance(value, bytes) else msgspec.json.encode(value))
 
 
-def _fixed(
-    code: str, convert: Callable[[Any], Any] | None = None
-) -> tuple[Encode, Callable[[Sequence[Any]], bytes]]:
-    """(one value, the body of an array) of a type whose values all take the same number of bytes."""
+def _fixed(one_oid: int, array_oid: int, code: str, convert: Convert | None = None) -> tuple[Codec, Codec]:
+    """The codecs of a type whose values all take the same number of bytes, and of its arrays."""
     one = Struct(">" + code)
+    prefix = _LENGTH.pack(one.size)
 
     def encode(value: Any) -> bytes:
         return one.pack(value if convert is None else convert(value))
 
     def body(values: Sequence[Any]) -> bytes:
-        if None in values:
-            prefix = _LENGTH.pack(one.size)
+        if len(values) == 1 or None in values:
             return b"".join(_NULL if value is None else prefix + encode(value) for value in values)
         plain = values if convert is None else map(convert, values)
         pairs = chain.from_iterable(zip(repeat(one.size), plain))
         return pack(">" + ("i" + code) * len(values), *pairs)
 
-    return encode, body
+    return Codec(one_oid, encode), _array(one_oid, array_oid, body)
 
 
-def _varying(encode: Encode) -> tuple[Encode, Callable[[Sequence[Any]], bytes]]:
+def _varying(one_oid: int, array_oid: int, encode: Encode) -> tuple[Codec, Codec]:
+    """The codecs of a type whose values differ in length, and of its arrays."""
+
     def body(values: Sequence[Any]) -> bytes:
         parts: list[bytes] = []
         for value in values:
@@ -80,37 +79,34 @@ def _varying(encode: Encode) -> tuple[Encode, Callable[[Sequence[Any]], bytes]]:
                 parts += (_LENGTH.pack(len(encoded)), encoded)
         return b"".join(parts)
 
-    return encode, body
+    return Codec(one_oid, encode), _array(one_oid, array_oid, body)
 
 
-def _array(oid: int, body: Callable[[Sequence[Any]], bytes]) -> Encode:
+def _array(one_oid: int, array_oid: int, body: Callable[[Sequence[Any]], bytes]) -> Codec:
     def encode(values: Sequence[Any]) -> bytes:
         if not values:
-            return pack(">iiI", 0, 0, oid)
-        return _HEAD.pack(1, int(None in values), oid, len(values), 1) + body(values)
+            return pack(">iiI", 0, 0, one_oid)
+        return _HEAD.pack(1, None in values, one_oid, len(values), 1) + body(values)
 
-    return encode
-
-
-def _codecs() -> Mapping[str, Codec]:
-    uuid: Callable[[UUID], bytes] = lambda value: value.bytes  # noqa: E731 - a line of the table below
-    # name: (oid, oid of the array, how)
-    types = {
-        "bigint": (20, 1016, _fixed("q")),
-        "integer": (23, 1007, _fixed("i")),
-        "smallint": (21, 1005, _fixed("h")),
-        "real": (700, 1021, _fixed("f")),
-        "boolean": (16, 1000, _fixed("?")),
-        "timestamptz": (1184, 1185, _fixed("q", microseconds)),
-        "date": (1082, 1182, _fixed("i", _days)),
-        "uuid": (2950, 2951, _varying(uuid)),
-        "text": (25, 1009, _varying(str.encode)),
-        "bytea": (17, 1001, _varying(bytes)),
-        "jsonb": (3802, 3807, _varying(json_bytes)),
-    }
-    one = {name: Codec(oid, encode) for name, (oid, _, (encode, _)) in types.items()}
-    many = {f"{name}[]": Codec(array, _array(oid, body)) for name, (oid, array, (_, body)) in types.items()}
-    return {**one, **many}
+    return Codec(array_oid, encode)
 
 
-CODECS = _codecs()
+# name: (the type's codec, its array's), each with the oid of pg_type.dat.
+_TYPES: Mapping[str, tuple[Codec, Codec]] = {
+    "bigint": _fixed(20, 1016, "q"),
+    "integer": _fixed(23, 1007, "i"),
+    "smallint": _fixed(21, 1005, "h"),
+    "real": _fixed(700, 1021, "f"),
+    "boolean": _fixed(16, 1000, "?"),
+    "timestamptz": _fixed(1184, 1185, "q", microseconds),
+    "date": _fixed(1082, 1182, "i", _days),
+    "uuid": _varying(2950, 2951, lambda value: value.bytes),
+    "text": _varying(25, 1009, str.encode),
+    "bytea": _varying(17, 1001, bytes),
+    "jsonb": _varying(3802, 3807, json_bytes),
+}
+
+CODECS: Mapping[str, Codec] = {
+    **{name: one for name, (one, _) in _TYPES.items()},
+    **{f"{name}[]": array for name, (_, array) in _TYPES.items()},
+}

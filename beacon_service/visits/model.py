@@ -54,7 +54,7 @@ class Move(msgspec.Struct, frozen=True):
     @property
     def confidence(self) -> int:
         """1 to 3: a coin's toss or so, likely, as good as sure."""
-        return 3 if self.probability >= 0.9 else 2 if self.probability >= 0.6 else 1  # noqa: PLR2004
+        return 3 if self.probability >= 0.9 else 2 if self.probability >= 0.6 else 1
 
 
 class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
