@@ -28,9 +28,20 @@ def configure(settings: DatabaseSettings) -> None:
             structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        # Looked up at each line: who replaces sys.stderr means it.
-        logger_factory=lambda *_args: structlog.PrintLogger(sys.stderr),
+        logger_factory=_Stderr,
     )
+
+
+class _Stderr:
+    """Writes a line to what sys.stderr is at that moment: a bound logger outlives a redirection."""
+
+    def __init__(self, *_args: object) -> None:
+        """Structlog hands over the logger's name; lines do not need it."""
+
+    def msg(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def _line(event: dict[str, Any], **_options: Any) -> str:

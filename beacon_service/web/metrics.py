@@ -18,6 +18,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._requests = Counter(
             "beacon_http_requests_total",
             "Requests answered.",
@@ -33,8 +34,20 @@ class Metrics:
         )
 
     def count(self, method: str, route: str, status: int, duration_s: float) -> None:
-        self._requests.labels(method, route, str(status)).inc()
-        self._seconds.labels(method, route).observe(duration_s)
+        counter, histogram = self._meters(method, route, status)
+        counter.inc()
+        histogram.observe(duration_s)
+
+    def _meters(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """The two for these labels, remembered: looking them up costs more than counting."""
+        labels = (method, route, status)
+        if (known := self._known.get(labels)) is None:
+            known = (
+                self._requests.labels(method, route, str(status)),
+                self._seconds.labels(method, route),
+            )
+            self._known[labels] = known
+        return known
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
