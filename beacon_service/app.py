@@ -20,6 +20,7 @@ from beacon_service.delivery import api as delivery
 from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
 from beacon_service.reports import api as reports
+from beacon_service.pings.describe import describe as describe_pings
 from beacon_service.safety import refuse_unsafe
 from beacon_service.service import Service
 from beacon_service.settings import Settings, libpq_url
@@ -107,7 +108,7 @@ def _install_edge(app: APIFlask, service: Service) -> None:
 
     @app.spec_processor
     def complete(document: Any) -> Any:
-        return openapi.complete(document, app, lambda endpoint: _security(app, endpoint))
+        return describe_pings(openapi.complete(document, app, lambda endpoint: _security(app, endpoint)))
 
 
 def _register(app: APIFlask) -> None:

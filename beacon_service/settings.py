@@ -154,7 +154,8 @@ class Settings(DatabaseSettings):
         default="5000/second", description="Requests that one API key may make."
     )
     rate_limit_address: RateLimit = Field(
-        default="6000/minute", description="Requests with a publishable key from one network address."
+        default="60000/minute",
+        description="Requests with a publishable key from one network address; a whole mall may share one.",
     )
     rate_limit_installation: RateLimit = Field(
         default="240/minute", description="Requests that one installation may make."
