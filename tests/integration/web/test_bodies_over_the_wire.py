@@ -34,7 +34,7 @@ def address(request, settings):
     }
     server = subprocess.Popen(server_command(chosen), cwd=ROOT, env=environment)
     try:
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not alive(port):
             assert time.monotonic() < until, "the server did not come up"
             time.sleep(0.1)
