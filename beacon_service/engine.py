@@ -286,7 +286,8 @@ class _SecondPass:
             events.append(event)
             if visit is not None:
                 moments.append((zone, _moment(event, one.cause, visit, site_visit)))
-        return Told(tuple(events), self._decide_all(moments))
+        quiet = not moments or self._in_sensitive_zone(installation.customer_key)
+        return Told(tuple(events), () if quiet else self._decide_all(moments))
 
     def _join(self, customer_key: int, move: Move) -> tuple[Visit | None, Visit]:
         """Counts the move into the visits to its zone and its site: (the zone's if it is a moment, the site's)."""
@@ -301,6 +302,14 @@ class _SecondPass:
             del visits[move.zone]
         self.memories[customer_key] = Memory(visits=visits, arms=memory.arms)
         return visit if is_moment else None, visits[site]
+
+    def _in_sensitive_zone(self, customer_key: int) -> bool:
+        """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
+        zones = self.catalogue.places.zones
+        return any(
+            visit.open and (zone := zones.get(ZoneKey(place))) is not None and zone.sensitive
+            for place, visit in self.memories[customer_key].visits.items()
+        )
 
     def _event(self, installation: Installation, cause: Cause, move: Move, made_by: str) -> Event:
         site, zone = split_zone_key(ZoneKey(move.zone))

@@ -59,7 +59,7 @@ def _key(ledger: Ledger, rule: Rule, grant: Grant) -> str:
         period = stretch(rule.window, grant.decided_at, time_zone)[0].isoformat()
     if rule.kind == "budget":
         return f"budget:{rule.campaign}:{period or 'total'}"
-    scope, owner = ("all", "policy") if rule.campaign is None else ("campaign", rule.campaign)
+    scope, owner = ("all", "*policy") if rule.campaign is None else ("campaign", rule.campaign)
     window = f"{rule.window.kind}.{rule.window.n}.{rule.window.unit}"
     subject = grant.site if rule.subject == "site" else "all"
     return f"cap:{owner}:{scope}.{rule.subject}.{rule.counts}.{window}.{rule.tz}:{subject}:{period}"

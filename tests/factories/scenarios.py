@@ -1,0 +1,248 @@
+"""The corpus in tests/scenarios: what happens, as a person would tell it, and what must come of it.
+
+Each file is read strictly - a field that is not known is an error - and told to whatever can take it: the memory
+of `tests.factories.memory`, or a shop with HTTP and PostgreSQL. `docs` of a scenario are its field names:
+
+- zones lie on the grid of `tests.factories.catalogue`: `square` is [column, row, columns, rows];
+- a ping is `in` a zone (its middle), `at` [column, row], or brings only what it `heard`: {beacon: rssi};
+- steps follow each other by `after_s`; a ping's own `ago_s` makes it older than its request;
+- times in what is expected are seconds after `start_at`.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from beacon_service.campaigns.programme import Programme
+from beacon_service.customers.model import Customer, Installation
+from beacon_service.engine import Catalogue
+from beacon_service.visits.model import Presence
+from beacon_service.zones.catalogue import Places
+from tests.factories.catalogue import (
+    IBEACON_UUID,
+    beacon_document,
+    campaign_document,
+    cap_document,
+    documents,
+    floor_document,
+    offer_document,
+    place,
+    policy_document,
+    site_document,
+    square,
+    trigger_document,
+    zone_document,
+)
+from tests.factories.memory import MemoryService
+
+FOLDER = Path(__file__).parents[1] / "scenarios"
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+
+
+class ZoneOf(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    id: str
+    square: tuple[float, float, float, float]
+    site: str = "shop"
+    floor: str | None = None
+    tags: list[str] = []
+    priority: int = 0
+    sensitive: bool = False
+    dwell_s: list[int] = []
+    enter_confirm: int | None = None
+    exit_hold_s: int | None = None
+
+    def document(self):
+        plain = msgspec.structs.asdict(self)
+        column, row, columns, rows = plain.pop("square")
+        return zone_document(
+            plain.pop("id"), geometry=square(column, row, columns=columns, rows=rows), **plain
+        )
+
+    def middle(self):
+        column, row, columns, rows = self.square
+        return column + columns / 2, row + rows / 2
+
+
+class BeaconOf(Struct, forbid_unknown_fields=True):
+    id: str
+    at: tuple[float, float]
+    minor: int
+    site: str = "shop"
+    floor: str | None = None
+
+    def document(self):
+        identities = [f"ibeacon:{IBEACON_UUID}:1:{self.minor}"]
+        return beacon_document(self.id, site=self.site, floor=self.floor, at=self.at, identities=identities)
+
+
+class CampaignOf(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """As the API takes it, but that zones are "shop/cafe" and a cap says only what is special about it."""
+
+    id: str
+    trigger: dict[str, Any]
+    status: str = "published"
+    priority: int = 0
+    starts_at: str | None = None
+    ends_at: str | None = None
+    audience: dict[str, Any] | None = None
+    dayparts: list[dict[str, Any]] = []
+    caps: list[dict[str, Any]] = []
+    budget: dict[str, Any] | None = None
+    hold_out: float = 0.0
+    obeys_policy: bool = True
+    counts_towards_policy: bool = True
+    expires_after_s: int = 3600
+
+    def document(self):
+        plain = msgspec.structs.asdict(self)
+        offers = [offer_document(self.id, expires_after_s=plain.pop("expires_after_s"))]
+        trigger = dict(plain.pop("trigger"))
+        return campaign_document(
+            plain.pop("id"),
+            trigger=trigger_document(*trigger.pop("zones", ()), **trigger),
+            caps=[cap_document(**cap) for cap in plain.pop("caps")],
+            offers=offers,
+            **plain,
+        )
+
+
+class PolicyOf(Struct, forbid_unknown_fields=True):
+    caps: list[dict[str, Any]] = []
+    hold_out: float = 0.0
+
+    def document(self):
+        return policy_document(*(cap_document(**cap) for cap in self.caps), hold_out=self.hold_out)
+
+
+class Configuration(Struct, forbid_unknown_fields=True):
+    zones: list[ZoneOf]
+    campaigns: list[CampaignOf] = []
+    beacons: list[BeaconOf] = []
+    sites: dict[str, str] = field(default_factory=lambda: {"shop": "Europe/Amsterdam"})  # id -> time zone
+    floors: dict[str, int] = {}  # id -> level, all of them the shop's
+    policy: PolicyOf = field(default_factory=PolicyOf)
+
+    def kinds(self):
+        return {
+            "sites": [site_document(id_, time_zone=time_zone) for id_, time_zone in self.sites.items()],
+            "floors": [floor_document(id_, level=level) for id_, level in self.floors.items()],
+            "zones": [zone.document() for zone in self.zones],
+            "beacons": [beacon.document() for beacon in self.beacons],
+            "campaigns": [campaign.document() for campaign in self.campaigns],
+            "policy": self.policy.document(),
+        }
+
+
+class PhoneOf(Struct, forbid_unknown_fields=True):
+    customer: str
+    attributes: dict[str, Any] = {}
+    marketing: bool = True
+    location: bool = True
+
+
+class PingOf(Struct, forbid_unknown_fields=True):
+    id: str
+    inside: str | None = field(default=None, name="in")
+    at: tuple[float, float] | None = None
+    heard: dict[str, int] = {}
+    ago_s: float = 0
+    accuracy_m: float = 3.0
+    floor: str | None = None
+    mocked: bool = False
+
+
+class StepOf(Struct, forbid_unknown_fields=True):
+    after_s: float
+    pings: dict[str, list[PingOf]] = {}
+    tick: bool = False
+    verdicts: list[str] | None = None  # of the pings in order, where not all of them are accepted
+
+
+class Decided(Struct, forbid_unknown_fields=True, frozen=True, order=True):
+    """`at`: "0 anna entered cafe", the moment; `won` with the channel unless it is the response."""
+
+    at: str
+    won: str | None = None
+    lost: dict[str, str] = {}
+    channel: str = "response"
+
+
+class Expected(Struct, forbid_unknown_fields=True):
+    events: list[str]
+    decisions: list[Decided]
+
+
+class Scenario(Struct, forbid_unknown_fields=True):
+    describe: str
+    start_at: datetime
+    configuration: Configuration
+    phones: dict[str, PhoneOf]
+    steps: list[StepOf]
+    expect: Expected
+
+    def wire(self, ping, now):
+        """The ping as a phone sends it."""
+        body = {"ping_id": ping.id, "at": (now - timedelta(seconds=ping.ago_s)).isoformat()}
+        if ping.heard:
+            minors = {beacon.id: beacon.minor for beacon in self.configuration.beacons}
+            body["sightings"] = [
+                {"type": "ibeacon", "uuid": IBEACON_UUID, "major": 1, "minor": minors[name], "rssi": rssi}
+                for name, rssi in ping.heard.items()
+            ]
+        where = ping.at
+        if ping.inside is not None:
+            (where,) = [zone.middle() for zone in self.configuration.zones if zone.id == ping.inside]
+        if where is not None:
+            longitude, latitude = place(*where)
+            fix = {"longitude": longitude, "latitude": latitude, "accuracy_m": ping.accuracy_m}
+            body["position"] = fix | {"floor": ping.floor, "mocked": ping.mocked}
+        return body
+
+    def moment(self, phone, move, zone, dwell_s, at):
+        """`30 anna dwelled(30) cafe`"""
+        threshold = f"({dwell_s})" if dwell_s else ""
+        return f"{(at - self.start_at).total_seconds():g} {phone} {move}{threshold} {zone}"
+
+    def run(self, post, tick):
+        """Every step told to `post(batches, now)`, which answers (status, reasons) for each ping, and `tick(now)`."""
+        now = self.start_at
+        for number, step in enumerate(self.steps):
+            now += timedelta(seconds=step.after_s)
+            if step.tick:
+                tick(now)
+            if step.pings:
+                batches = {
+                    phone: [self.wire(ping, now) for ping in pings] for phone, pings in step.pings.items()
+                }
+                answered = [_verdict(*one) for one in post(batches, now)]
+                expected = step.verdicts or ["accepted"] * len(answered)
+                assert answered == expected, f"step {number}"
+
+
+def load(name):
+    return msgspec.json.decode((FOLDER / f"{name}.json").read_bytes(), type=Scenario)
+
+
+def in_memory(scenario):
+    """The scenario's world in dicts; keys are given out in the order of the phones, as PostgreSQL does."""
+    told = documents(**scenario.configuration.kinds())
+    catalogue = Catalogue.of(1, Places().updated(told), Programme().updated(told))
+    keys, customers, installations = {}, {}, {}
+    for number, (name, phone) in enumerate(scenario.phones.items(), start=1):
+        key = keys.setdefault(phone.customer, len(keys) + 1)
+        customers[key] = Customer(key, phone.customer, False, phone.attributes, phone.marketing)
+        installations[name] = Installation(number, name, key, phone.location, Presence())
+    return MemoryService(catalogue, installations, customers, seed=count(1).__next__)
+
+
+def in_time(lines: Iterable[str]):
+    return sorted(lines, key=lambda line: (float(line.split()[0]), line))
+
+
+def _verdict(status, reasons):
+    return " ".join([status, *reasons])

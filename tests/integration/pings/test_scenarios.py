@@ -1,0 +1,65 @@
+"""The corpus of scenarios over HTTP and PostgreSQL: what the pure core tells, the service tells."""
+
+import pytest
+
+from beacon_service.db import db, transaction
+from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.settle import Given
+from beacon_service.pings.tick import tick
+from tests.factories.scenarios import NAMES, Decided, in_time, load
+from tests.factories.shop import Shop
+
+
+def events(scenario, live):
+    found = live.rows(
+        "SELECT i.id, type, zone, dwell_s, at FROM moves JOIN installations i ON i.key = installation_key"
+    )
+    return in_time(scenario.moment(*row) for row in found)
+
+
+def decisions(scenario, live):
+    found = live.rows(
+        "SELECT i.id, move, zone, dwell_s, at, campaign, reasons, coalesce(channel, 'response')"
+        " FROM decisions JOIN installations i ON i.key = installation_key"
+    )
+    told = [Decided(scenario.moment(*row[:5]), *row[5:]) for row in found]
+    return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
+
+
+def fire_timers(live):
+    service = live.app.extensions["beacon"]
+    with live.app.app_context():
+        cache = live.app.extensions[CATALOGUE]
+        cache.refresh(db.engine, wanted=1)
+        with transaction(db.engine) as connection:
+            tick(connection, Given(live.clock.now(), cache.current, service.seed))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenario(name, app, clock):
+    scenario = load(name)
+    clock.now_at = scenario.start_at
+    live = Shop(app, clock)
+    live.configure(**scenario.configuration.kinds())
+    for phone, about in scenario.phones.items():
+        live.phone(
+            phone,
+            customer=about.customer,
+            location=about.location,
+            marketing=about.marketing,
+            attributes=about.attributes,
+        )
+
+    def post(batches, now):
+        clock.now_at = now
+        answer = live.post_many(batches)
+        assert answer.status_code == 200, answer.text
+        return [(one["status"], one["reasons"]) for one in answer.json["results"]]
+
+    def wake(now):
+        clock.now_at = now
+        fire_timers(live)
+
+    scenario.run(post, wake)
+    assert events(scenario, live) == in_time(scenario.expect.events)
+    assert decisions(scenario, live) == scenario.expect.decisions

@@ -1,0 +1,55 @@
+"""The corpus of scenarios through the pure core alone."""
+
+import pytest
+
+from beacon_service.campaigns.schema import CampaignIn, PolicyIn
+from tests.factories.scenarios import NAMES, Decided, in_memory, in_time, load
+
+
+def events(scenario, memory):
+    names = {one.key: name for name, one in memory.installations.items()}
+    return in_time(
+        scenario.moment(
+            names[event.installation_key], event.move.type, event.zone, event.move.dwell_s, event.move.at
+        )
+        for event in memory.events
+    )
+
+
+def decisions(scenario, memory):
+    names = {one.key: name for name, one in memory.installations.items()}
+    told = []
+    for decision in memory.decisions:
+        moment = decision.moment
+        at = scenario.moment(
+            names[moment.installation_key], moment.move, moment.zone, moment.dwell_s, moment.at
+        )
+        channel = moment.channel if decision.campaign else "response"
+        told.append(Decided(at, decision.campaign, decision.reasons, channel))
+    return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenario(name):
+    scenario = load(name)
+    memory = in_memory(scenario)
+
+    def post(batches, now):
+        body = [{"installation_id": phone, "pings": pings} for phone, pings in batches.items()]
+        return memory.post({"batches": body}, now)
+
+    scenario.run(post, memory.tick)
+    assert events(scenario, memory) == in_time(scenario.expect.events)
+    assert decisions(scenario, memory) == scenario.expect.decisions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_configuration_is_one_that_the_api_accepts(name):
+    kinds = load(name).configuration.kinds()
+    for campaign in kinds["campaigns"]:
+        CampaignIn.model_validate(campaign)
+    PolicyIn.model_validate(kinds["policy"])
+
+
+def test_there_are_scenarios():
+    assert len(NAMES) >= 25
