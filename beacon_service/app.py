@@ -15,12 +15,12 @@ from beacon_service.auth.rates import RateLimits
 from beacon_service.campaigns import api as campaigns
 from beacon_service.clock import Clock, SystemClock
 from beacon_service.customers import api as customers
-from beacon_service.db import db, web_engine_options
+from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
 from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
-from beacon_service.reports import api as reports
 from beacon_service.pings.describe import describe as describe_pings
+from beacon_service.reports import api as reports
 from beacon_service.safety import refuse_unsafe
 from beacon_service.service import Service
 from beacon_service.settings import Settings, libpq_url
@@ -28,6 +28,8 @@ from beacon_service.web import StrictRequest, access_log, body, openapi, problem
 from beacon_service.zones import api as zones
 
 if TYPE_CHECKING:
+    from flask import Response
+
     from beacon_service.web.openapi import Security
 
 BLUEPRINTS = (
@@ -105,6 +107,11 @@ def _install_edge(app: APIFlask, service: Service) -> None:
     access.install(app, access.Gate(service.clock, RateLimits(service.settings)))
     if (proxies := service.settings.trusted_proxies) > 0:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies)  # type: ignore[method-assign]
+
+    @app.after_request
+    def give_back(response: Response) -> Response:
+        end_session()
+        return response
 
     @app.spec_processor
     def complete(document: Any) -> Any:

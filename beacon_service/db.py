@@ -33,6 +33,7 @@ __all__ = [
     "Row",
     "Statement",
     "db",
+    "end_session",
     "engine_options",
     "finish",
     "make_engine",
@@ -86,6 +87,18 @@ def transaction(engine: Engine) -> Iterator[Connection]:
             if connection.closed:
                 pooled.invalidate()
             pooled.close()
+
+
+def end_session() -> None:
+    """Give the session's connection back, once a request's answer is settled.
+
+    What a view wanted to keep it has committed by then. A server that hung up since cannot make the answer wrong,
+    so that error ends here; left to Flask's teardown it would turn a written answer into an empty 500.
+    """
+    try:
+        db.session.remove()
+    except sqlalchemy.exc.DBAPIError:
+        db.session.registry.clear()
 
 
 def make_engine(url: str, settings: DatabaseSettings, *, connections: int) -> Engine:

@@ -141,7 +141,8 @@ def _statements(
     changed = {key: (presence, last_place[key]) for key, presence in presences.items()}
     rows = [_row(one, world) for one in kept]
     pings = store.save_pings(rows, changed, now=given.now, version=given.catalogue.version)
-    return [pings, *save_results(given, [one.told for one in kept], memories, presences)]
+    evidence = [(one.new.cause.received_on, one.new.cause.ping_id) for one in kept]
+    return [pings, *save_results(given, [one.told for one in kept], memories, evidence)]
 
 
 def _row(one: _Kept, world: World) -> StoredPing:

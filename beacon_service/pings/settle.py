@@ -14,7 +14,6 @@ from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
 from beacon_service.db import Statement
 from beacon_service.engine import Catalogue, Followed, Told, World, choose
 from beacon_service.pings import store
-from beacon_service.visits.model import Presence
 
 # After so many rounds what is still unknown counts as used up: the loser is told so, nobody waits for ever.
 MOST_ROUNDS = 3
@@ -52,16 +51,18 @@ def save_results(
     given: Given,
     told: Sequence[Told],
     memories: Mapping[int, Memory],
-    presences: Mapping[int, Presence],
+    evidence: Sequence[tuple[str, str] | None],
 ) -> list[Statement]:
-    """Moves, decisions, grants and shared counts. A row's `seq` is the step's plus the place of its cause."""
+    """Moves, decisions, grants and shared counts. A row's `seq` is the step's plus the place of its cause.
+
+    `evidence`: for each cause, (day, id) of the ping that its decisions rest on.
+    """
     if not memories:
         return []
     events = [(event, place) for place, one in enumerate(told) for event in one.events]
     decisions = [(decision, place) for place, one in enumerate(told) for decision in one.decisions]
     statements = [store.save_moves(events, memories, now=given.now, last=len(told) - 1)]
     if decisions:
-        evidence = {key: presence.ping for key, presence in presences.items()}
         version = given.catalogue.version
         statements.append(store.save_decisions(decisions, evidence, now=given.now, version=version))
         statements.extend(store.spend_tallies(decision for decision, _ in decisions))

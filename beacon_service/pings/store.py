@@ -191,15 +191,15 @@ def save_moves(
 
 def save_decisions(
     decisions: Sequence[tuple[Decision, int]],
-    evidence: Mapping[int, tuple[str, str] | None],
+    evidence: Sequence[tuple[str, str] | None],
     *,
     now: datetime,
     version: int,
 ) -> Statement:
-    """`decisions` with the place of their cause; `evidence`: by installation, (day, id) of the ping behind it."""
+    """`decisions` with the place of their cause; `evidence`: for each cause, (day, id) of its ping."""
     chosen = [decision for decision, _ in decisions]
     moments = [decision.moment for decision in chosen]
-    pings = [evidence.get(moment.installation_key) for moment in moments]
+    pings = [evidence[place] for _, place in decisions]
     params = {
         "now": now,
         "version": version,

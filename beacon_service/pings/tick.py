@@ -28,8 +28,9 @@ def tick(connection: Connection, given: Given) -> int:
     presences = {one.key: fired.get(one.key, loaded.world.installations[one.key].presence) for one in due}
     ticks = [(one.customer_key, _body(cause)) for one, cause in zip(due, causes, strict=True)]
     places = {one.key: (presences[one.key], place) for place, one in enumerate(due)}
+    evidence = [presences[one.key].ping for one in due]
     logged = store.save_ticks(ticks, places, now=given.now)
-    finish(connection, [logged, *save_results(given, told, memories, presences)])
+    finish(connection, [logged, *save_results(given, told, memories, evidence)])
     return len(due)
 
 
