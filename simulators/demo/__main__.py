@@ -33,6 +33,8 @@ HOME = ROOT / "var" / "demo"
 @click.option("--port", default=8080, show_default=True, help="If it is taken, the next free one.")
 def main(walks: Path | None, once: bool, seed: int, shoppers: int, port: int) -> None:
     """Start the service with a shop (or recorded walks), let people walk, show the offers, and stay up."""
+    # Said in words, since a shell starts what it puts in the background with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, interrupt)
     try:
         scene = make_scene(walks, seed=seed, shoppers=shoppers)

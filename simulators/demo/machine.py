@@ -74,10 +74,15 @@ class Machine(AbstractContextManager["Machine"]):
                 stop(child)
             if self.own_cluster is not None:
                 cluster.stop(self.own_cluster)
+                self.mark.unlink(missing_ok=True)
         finally:
             signal.signal(signal.SIGINT, handled)
             if self.lock is not None:
                 self.lock.close()
+
+    @property
+    def mark(self) -> Path:
+        return self.home / "started-the-cluster"
 
     def open_database(self) -> None:
         """BEACON_DATABASE_URL where it is set; else the private cluster, to be stopped if we started it."""
@@ -91,7 +96,10 @@ class Machine(AbstractContextManager["Machine"]):
             self.database_url = cluster.start(private)
         except (ClusterError, SettingsError) as error:
             raise MachineError(str(error)) from None
-        self.own_cluster = None if was_running else private
+        # A demo that was killed left its cluster running, and this mark: that one is ours to stop as well.
+        if self.mark.exists() or not was_running:
+            self.own_cluster = private
+            self.mark.touch()
 
     def command(self, *arguments: str, settings: Mapping[str, str]) -> str:
         """Runs a command of the service to its end and answers what it printed."""
