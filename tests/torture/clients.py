@@ -61,8 +61,13 @@ class Crowd:
     async def retry_unacknowledged(self) -> None:
         """Each once more; those that fail again stay, and nothing was promised for them."""
         waiting, self.told.unacknowledged = self.told.unacknowledged, []
-        for report in waiting:
-            await self._send(report, tries=1)
+        lines = asyncio.Semaphore(8)
+
+        async def one(report: Report) -> None:
+            async with lines:
+                await self._send(report, tries=1)
+
+        await asyncio.gather(*(one(report) for report in waiting))
 
     async def add_phone(self, customer: str, *, logs_in_later: bool = False) -> None:
         """A new phone, identified as that customer at once or after it has been seen as nobody's."""

@@ -181,7 +181,7 @@ FROM pings p JOIN installations i ON i.key = p.installation_key ORDER BY p.seq
 # Of one instant: a threshold was reached before one left, and one leaves before one enters.
 MOVES = """
 SELECT seq, customer_key AS customer, installation_key AS installation, site || '/' || zone AS zone, type, dwell_s, at
-FROM moves ORDER BY seq, at, type
+FROM moves ORDER BY seq, at, array_position('{dwelled,exited,entered}'::text[], type)
 """
 CONFIGURATION = "SELECT kind, key, version, body FROM catalogue_log ORDER BY kind, key, version"
 CHANGES = "SELECT seq, body FROM changes WHERE kind = %s ORDER BY seq"

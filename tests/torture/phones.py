@@ -35,7 +35,7 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One request of pings, the same bytes at each try."""
+    """One request of pings, the same ones at each try."""
 
     phones: tuple[Phone, ...]
     headers: dict[str, str]

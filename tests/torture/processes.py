@@ -92,6 +92,11 @@ class Program:
             log.seek(self._said_before)
             return log.read().decode()
 
+    def unexpected_errors(self) -> str:
+        """What it logged of its own mistakes, whenever it was started."""
+        lines = self.log.read_text().splitlines()
+        return "\n".join(line for line in lines if "unexpected" in line or "Traceback" in line)[-4000:]
+
     def children(self) -> list[int]:
         with suppress(FileNotFoundError):
             return [

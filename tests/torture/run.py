@@ -21,9 +21,10 @@ from tests.torture.processes import Service, service
 from tests.torture.world import Keys, configure, make_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tests.torture.checker import Verdict
+    from tests.torture.findings import Finding
 
 WEB_EVERY_S = 5.0
 WORKER_EVERY_S = 13.0
@@ -33,6 +34,7 @@ EDIT_EVERY_S = 4.0
 WATCH_EVERY_S = 0.5
 # Traffic that decides less than this hardly touched what is to be tested.
 LEAST_DECISIONS_PER_S = 5.0
+EXAMPLES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +56,10 @@ def run(plan: Plan) -> dict[str, Any]:
         made.stop_programs()
         verdict = _recount(made, crowd)
         harvest = _plant(made, crowd, rng)
+        if crowd.told.statuses[500]:
+            say(made.web.unexpected_errors())
     every = (*after_traffic.findings, *verdict.findings)
-    for finding in every[:20]:
-        say(f"FOUND {finding.kind}: {finding.said}")
-    for name in harvest.missed:
-        say(f"NOT SEEN although planted: {name}")
-    for status, example in crowd.told.refusals.items():
-        say(f"refused with {status}: {example}")
+    _explain(every, harvest.missed, crowd)
     numbers = {
         **findings.columns(set(every)),
         "planted_found": harvest.found,
@@ -77,6 +76,18 @@ def run(plan: Plan) -> dict[str, Any]:
         "seed": plan.seed,
     }
     return {**numbers, "passed": _passed(numbers, plan)}
+
+
+def _explain(every: Sequence[Finding], missed: Sequence[str], crowd: Crowd) -> None:
+    """A few of each kind: a thousand of one must not hide the one of another."""
+    for kind in sorted({finding.kind for finding in every}):
+        same = sorted({finding.said for finding in every if finding.kind == kind})
+        for said in same[:EXAMPLES]:
+            say(f"FOUND {kind} ({len(same)} of these): {said}")
+    for name in missed:
+        say(f"NOT SEEN although planted: {name}")
+    for status, example in crowd.told.refusals.items():
+        say(f"refused with {status}: {example}")
 
 
 def _passed(numbers: dict[str, Any], plan: Plan) -> bool:
