@@ -77,6 +77,17 @@ ORDER BY counted.key
 ON CONFLICT (key) DO NOTHING
 """
 
+# Grants older than a new row join what it counts, so that their release gives back and their late outcomes add.
+ADOPT_GRANTS = """
+UPDATE grants SET charged = charged || jsonb_build_array(
+    jsonb_build_array(%(key)b::text, %(counts)b::text, %(amount)b::bigint))
+WHERE arm = 'offered'
+    AND CASE WHEN %(campaign)b::text IS NULL THEN policy ELSE campaign = %(campaign)b::text END
+    AND decided_at >= coalesce(%(start)b::timestamptz, '-infinity')
+    AND (%(site)b::text IS NULL OR site = %(site)b::text)
+    AND NOT EXISTS (SELECT FROM jsonb_array_elements(charged) AS claim WHERE claim ->> 0 = %(key)b::text)
+"""
+
 SAVE_PINGS = """
 WITH drawn AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
 stored AS (

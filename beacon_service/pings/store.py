@@ -110,9 +110,14 @@ class TallyLocks:
         return {key: Tally(used) for found in (rows, *counted) for key, used in found}
 
     def _make(self, charges: Sequence[Charge]) -> None:
-        """With no lock held: another step may be making the same rows in this moment. They outlive the savepoint."""
+        """With no lock held: another step may be making the same rows in this moment. They outlive the savepoint.
+
+        Where a row counts an outcome, the grants before it are made to name it first: that locks them, so that the
+        count that follows cannot change under it.
+        """
         statements = [
             Statement("ROLLBACK TO SAVEPOINT shared"),
+            *(Statement(sql.ADOPT_GRANTS, _adopting(charge)) for charge in charges if _is_given_back(charge)),
             Statement(sql.ADD_TALLIES, _asked(charges, lock_only=True)),
             Statement("SAVEPOINT shared"),
         ]
@@ -281,11 +286,22 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
 
 def _charged(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
     """What is given back when the grant closes without the outcome that the count is of."""
-    return [
-        (charge.key, charge.counts, charge.amount)
-        for charge in charges
-        if charge.binding and not charge.ledger and charge.counts != "decided"
-    ]
+    return [(charge.key, charge.counts, charge.amount) for charge in charges if _is_given_back(charge)]
+
+
+def _is_given_back(charge: Charge) -> bool:
+    return charge.binding and not charge.ledger and charge.counts != "decided"
+
+
+def _adopting(charge: Charge) -> dict[str, Any]:
+    return {
+        "key": charge.key,
+        "counts": charge.counts,
+        "amount": charge.amount,
+        "campaign": charge.campaign,
+        "start": charge.start_at,
+        "site": charge.site,
+    }
 
 
 def _presence_arrays(presences: Mapping[int, tuple[Presence, int]]) -> dict[str, list[Any]]:
