@@ -30,7 +30,7 @@ format: setup  ## Put the code in its usual form
 	@.venv/bin/ruff check --fix
 	@.venv/bin/ruff format
 
-run: setup  ## Answer HTTP requests (needs BEACON_SECRET_KEY; see docs/operations.md)
+run: setup  ## Answer HTTP requests (settings: docs/operations.md)
 	@.venv/bin/beacon-service migrate
 	@.venv/bin/beacon-service serve
 

@@ -2,7 +2,7 @@
 
 Only what belongs to the installation stands here: where the database is, how many threads, which secret. What
 changes a decision (caps, contact policy, thresholds) is configuration in the database, where it has versions.
-Secrets have no default: a service that starts with a well-known key is worse than one that does not start.
+There is no secret with a default: a service that starts with a well-known key is worse than one that does not start.
 """
 
 from __future__ import annotations
@@ -108,11 +108,6 @@ class DatabaseSettings(BaseSettings):
 class Settings(DatabaseSettings):
     """What the web service and the worker need."""
 
-    secret_key: SecretStr = Field(
-        min_length=32,
-        description="Secret from which tokens and cursors are signed, at least 32 characters, the same for "
-        "all processes of an installation. Make one with: openssl rand -hex 32",
-    )
     identity_keys: tuple[IdentityKey, ...] = Field(
         default=(),
         description='Keys of identity tokens, as JSON: [{"alg": "ES256", "key": "-----BEGIN ..."}]; '
@@ -181,18 +176,9 @@ def libpq_url(url: str) -> str:
 
 
 def explain(error: ValidationError) -> str:
-    """All that is wrong with the environment in one line, each by the variable's name.
-
-    `secret_key` missing: "BEACON_SECRET_KEY is not set (Secret from which ...)".
-    """
+    """All that is wrong with the environment in one line, each by the variable's name."""
     return "; ".join(
-        _explain_one(str(problem["loc"][0]) if problem["loc"] else "", problem["type"], problem["msg"])
+        f"BEACON_{str(problem['loc'][0] if problem['loc'] else '').upper()}: "
+        + problem["msg"].removeprefix("Value error, ")
         for problem in error.errors(include_input=False)
     )
-
-
-def _explain_one(field: str, kind: str, message: str) -> str:
-    variable = f"BEACON_{field.upper()}"
-    if kind == "missing":
-        return f"{variable} is not set ({Settings.model_fields[field].description})"
-    return f"{variable}: {message.removeprefix('Value error, ')}"

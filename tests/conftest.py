@@ -117,7 +117,6 @@ def settings(database_url):
     return Settings(
         database_url=database_url,
         allow_unsafe_database=True,
-        secret_key="a secret of the tests, long enough to pass",
     )
 
 

@@ -35,7 +35,6 @@ class Service:
         port = free_port()
         environment = {
             "BEACON_DATABASE_URL": self.database_url,
-            "BEACON_SECRET_KEY": "benchmark-secret-of-at-least-32-characters",
             "BEACON_PORT": str(port),
             "BEACON_WEB_PROCESSES": str(self.web_processes),
             "BEACON_WEB_THREADS": str(self.web_threads),

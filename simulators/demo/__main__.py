@@ -87,7 +87,6 @@ def set_up(machine: Machine, screen: Screen, port: int) -> tuple[str, Keys]:
     machine.open_database()
     listen = free_port(port)
     settings = {
-        "BEACON_SECRET_KEY": secrets.service_secret(),
         "BEACON_HOST": HOST,
         "BEACON_PORT": str(listen),
     }

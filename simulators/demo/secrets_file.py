@@ -6,7 +6,6 @@ Kept in one file that only its owner can read. Without it each run would make ne
 import hashlib
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,6 @@ from simulators.phone import Keys
 @dataclass(frozen=True, slots=True)
 class SecretsFile:
     path: Path
-
-    def service_secret(self) -> str:
-        """The same in every run, made in the first: tokens of earlier runs stay valid."""
-        content = self.read()
-        if "service_secret" not in content:
-            content["service_secret"] = secrets.token_hex(32)
-            self.write(content)
-        return str(content["service_secret"])
 
     def keys(self, database_url: str) -> Keys | None:
         told = self.read().get("keys", {}).get(name_of(database_url))

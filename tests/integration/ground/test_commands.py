@@ -1,5 +1,6 @@
 """What an operator types: each mistake is answered with one sentence and a status, never a traceback."""
 
+import os
 import socket
 import stat
 import subprocess
@@ -23,19 +24,10 @@ def run(*arguments, **environment):
 
 
 MISTAKES = {
-    "no secret": ({}, 2, "BEACON_SECRET_KEY is not set"),
-    "short secret": ({"secret_key": "short"}, 2, "BEACON_SECRET_KEY"),
-    "port in letters": ({"secret_key": SECRET, "port": "http"}, 2, "BEACON_PORT"),
-    "other database": (
-        {"secret_key": SECRET, "database_url": "mysql://x/y"},
-        2,
-        "must name a PostgreSQL database",
-    ),
-    "no database": (
-        {"secret_key": SECRET, "database_url": "postgresql:///x?host=/nonexistent"},
-        1,
-        "No such file",
-    ),
+    "port in letters": ({"port": "http"}, 2, "BEACON_PORT"),
+    "unreadable keys": ({"identity_keys": f'[{{"alg": "none", "key": "{SECRET}"}}]'}, 2, "BEACON_IDENTITY_KEYS"),
+    "other database": ({"database_url": "mysql://x/y"}, 2, "must name a PostgreSQL database"),
+    "no database": ({"database_url": "postgresql:///x?host=/nonexistent"}, 1, "No such file"),
 }
 
 
@@ -50,13 +42,14 @@ def test_a_mistake_is_one_sentence(environment, status, said):
 
 def test_the_installed_program_answers_so_too():
     program = Path(sys.executable).with_name("beacon-service")
-    answer = subprocess.run([program, "serve"], capture_output=True, text=True, check=False)
+    environment = os.environ | {"BEACON_PORT": "http"}
+    answer = subprocess.run([program, "serve"], capture_output=True, text=True, check=False, env=environment)
     assert answer.returncode == 2
-    assert answer.stderr.startswith("Error: BEACON_SECRET_KEY is not set")
+    assert answer.stderr.startswith("Error: BEACON_PORT: ")
 
 
 def test_an_unsafe_database_is_not_served(database_url):
-    answer = run("serve", secret_key=SECRET, database_url=database_url)
+    answer = run("serve", database_url=database_url)
     assert answer.exit_code == 1
     assert answer.stderr.startswith("Error: the database runs with fsync = off")
 
@@ -65,7 +58,7 @@ def test_a_taken_port_is_one_sentence(database_url):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         answer = run(
-            "serve", secret_key=SECRET, database_url=database_url, port=port, allow_unsafe_database="1"
+            "serve", database_url=database_url, port=port, allow_unsafe_database="1"
         )
     assert answer.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in answer.stderr.splitlines()[-1]

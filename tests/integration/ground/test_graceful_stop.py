@@ -42,7 +42,7 @@ def answers(address):
 @pytest.mark.parametrize("server", ["granian", "gunicorn"])
 def test_requests_that_were_accepted_are_answered_after_the_signal(server, tmp_path):
     seen = tmp_path / "seen"
-    settings = Settings(secret_key="x" * 32, server=server, port=free_port(), web_threads=2)
+    settings = Settings(server=server, port=free_port(), web_threads=2)
     address = f"http://127.0.0.1:{settings.port}"
     process = subprocess.Popen(
         server_command(settings, TARGET), cwd=ROOT, env=os.environ | {"SLOW_APP_SEEN": str(seen)}

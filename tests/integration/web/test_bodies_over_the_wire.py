@@ -30,7 +30,6 @@ def address(request, settings):
         **os.environ,
         "BEACON_DATABASE_URL": settings.database_url,
         "BEACON_ALLOW_UNSAFE_DATABASE": "1",
-        "BEACON_SECRET_KEY": settings.secret_key.get_secret_value(),
     }
     server = subprocess.Popen(server_command(chosen), cwd=ROOT, env=environment)
     try:
