@@ -76,7 +76,7 @@ def test_with_the_leader_killed_dwells_and_exits_fire_once_and_within_seconds(pl
     second.wait()
     each_fired_once_and_soon(place, phones, "exited")
 
-    customers = [key for (key,) in place.rows("SELECT key FROM customers WHERE id LIKE 'dweller-%'")]
+    customers = [key for (key,) in place.rows("SELECT key FROM customers WHERE id = ANY(%s)", list(phones))]
     for move in ("dwelled", "exited"):
         assert place.rows(DECIDED, move, customers) == [(PHONES, PHONES)]
     second.ensure()

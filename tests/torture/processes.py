@@ -44,6 +44,7 @@ ENVIRONMENT = {
     "BEACON_RATE_LIMIT_INSTALLATION": "1000000/second",
     "BEACON_RATE_LIMIT_REGISTRATION": "1000000/second",
     "BEACON_LOG_LEVEL": "warning",
+    "BEACON_GRACEFUL_STOP_S": "10",
 }
 
 # A worker says when it takes the lead.
