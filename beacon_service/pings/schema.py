@@ -12,7 +12,8 @@ from beacon_service.errors import Invalid, TooLarge, fault
 from beacon_service.zones.identities import identity_text, mac_text
 from beacon_service.zones.model import Identity, Position, Sighting
 
-Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+# `$` alone would let a line break follow.
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}$(?!\n)")]
 Instant = Annotated[datetime, Meta(tz=True)]
 # The widest field of an advertisement that names something is a UUID; what is longer is not one.
 Text = Annotated[str, Meta(max_length=64)]
