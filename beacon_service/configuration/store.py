@@ -60,6 +60,9 @@ def record(session: Session, entries: Sequence[Entry], *, actor: str, at: dateti
         for entry in entries
     ]
     session.execute(insert(CatalogueLogRow), rows)
+    for entry in entries:
+        if entry.kind in {"campaign", "policy"}:
+            session.execute(text(_FORGET_TALLIES), {"owner": entry.key})
     return version
 
 
@@ -76,6 +79,13 @@ def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | Non
         bodies = {name: body for name, body in bodies.items() if body is not None}
     return Documents(version=max((version for *_, version in rows), default=since), bodies=bodies)
 
+
+# A shared count knows only what was charged to it while its cap was in force; made anew from the grants when it is
+# next asked for, it knows what was given while the cap was away. No decision is in flight under the lock.
+_FORGET_TALLIES = """
+DELETE FROM tallies
+WHERE starts_with(key, 'cap:' || :owner || ':') OR starts_with(key, 'budget:' || :owner || ':')
+"""
 
 # As text: psycopg would decode json with Python's own, slower decoder.
 _LATEST = """

@@ -1,0 +1,30 @@
+"""A cap over all that was taken away and put back counts what was given in between."""
+
+import pytest
+
+from tests.factories.catalogue import campaign_document, cap_document, zone_document
+from tests.factories.shop import Shop
+
+LIFETIME = {"kind": "lifetime"}
+TODAY = {"kind": "calendar", "n": 1, "unit": "day"}
+
+
+@pytest.fixture
+def shop(app, clock):
+    return Shop(app, clock)
+
+
+def offers(shop, *names):
+    return sum(len(shop.ping(shop.phone(name), "p1")["decisions"]) for name in names)
+
+
+@pytest.mark.parametrize("window", [LIFETIME, TODAY], ids=lambda window: window["kind"])
+@pytest.mark.parametrize("counts", ["decided", "viewed"])
+def test_what_was_given_while_the_cap_was_away_counts_when_it_is_back(shop, window, counts):
+    capped = campaign_document(caps=[cap_document(3, subject="total", counts=counts, window=window)])
+    shop.configure(zones=[zone_document()], campaigns=[capped])
+    assert offers(shop, "first") == 1
+    shop.configure(zones=[zone_document()], campaigns=[campaign_document()])
+    assert offers(shop, "second", "third") == 2
+    shop.configure(zones=[zone_document()], campaigns=[capped])
+    assert offers(shop, "fourth") == 0
