@@ -43,9 +43,9 @@ def _days(day: date) -> int:
 
 def json_bytes(value: Any) -> bytes:
     """Jsonb on the wire is a version, 1, and the text; bytes are JSON already."""
-    if isinstance(value, Jsonb):
-        value = value.obj
-    return b"\x01" + (value if isinstance(value, bytes) else msgspec.json.encode(value))
+    if isinstance(value, bytes):
+        return b"\x01" + value
+    return b"\x01" + msgspec.json.encode(value.obj if isinstance(value, Jsonb) else value)
 
 
 def _fixed(one_oid: int, array_oid: int, code: str, convert: Convert | None = None) -> tuple[Codec, Codec]:
@@ -71,12 +71,14 @@ def _varying(one_oid: int, array_oid: int, encode: Encode) -> tuple[Codec, Codec
 
     def body(values: Sequence[Any]) -> bytes:
         parts: list[bytes] = []
+        length = _LENGTH.pack
         for value in values:
             if value is None:
                 parts.append(_NULL)
             else:
                 encoded = encode(value)
-                parts += (_LENGTH.pack(len(encoded)), encoded)
+                parts.append(length(len(encoded)))
+                parts.append(encoded)
         return b"".join(parts)
 
     return Codec(one_oid, encode), _array(one_oid, array_oid, body)

@@ -72,10 +72,17 @@ class Question:
     policy: Policy
     shared: Shared
     counts: list[tuple[str, str, int, int]] = field(default_factory=list)
+    _claims: dict[str, tuple[Charge, ...]] = field(default_factory=dict)
 
     @property
     def standing(self) -> Standing:
         return Standing(self.now, self.time_zone, self.moment.site, self.moment.visit_started_at)
+
+    def claims(self, campaign: Campaign) -> tuple[Charge, ...]:
+        """What an offer of the campaign would claim of the shared counts; several rules ask for it."""
+        if campaign.id not in self._claims:
+            self._claims[campaign.id] = charges(campaign, self.policy.caps, self.standing)
+        return self._claims[campaign.id]
 
 
 Rule = Callable[[Question, Campaign], Reason | None]
@@ -210,7 +217,7 @@ def _held_out_grant(question: Question, campaign: Campaign) -> Granted:
 
 def _offered_grant(question: Question, campaign: Campaign) -> Granted:
     offer = campaign.offers[0]
-    claims = charges(campaign, question.policy.caps, question.standing)
+    claims = question.claims(campaign)
     for charge in claims:
         question.shared.claim(charge)
     return Granted(
@@ -232,20 +239,19 @@ def _customer_cap_holds(question: Question, campaign: Campaign, cap: Cap, owner:
 
 
 def _shared_holds(question: Question, campaign: Campaign, prefix: str) -> bool:
-    mine = [
-        charge
-        for charge in charges(campaign, question.policy.caps, question.standing)
-        if charge.binding and charge.key.startswith(prefix)
-    ]
-    for charge in mine:
-        used = question.shared.used(charge)
-        if used is not None:
-            question.counts.append((campaign.id, charge.key, used, charge.limit))
-    return all(question.shared.has_room(charge) for charge in mine)
+    holds = True
+    for charge in question.claims(campaign):
+        if charge.binding and charge.key.startswith(prefix):
+            used = question.shared.used(charge)
+            if used is not None:
+                question.counts.append((campaign.id, charge.key, used, charge.limit))
+            holds = holds and question.shared.has_room(charge)
+    return holds
 
 
 def _lost_for_shared(question: Question, reason: Reason | None, campaign: Campaign) -> bool:
     if reason not in {Reason.CAP, Reason.POLICY, Reason.BUDGET}:
         return False
-    claims = charges(campaign, question.policy.caps, question.standing)
-    return any(charge.binding and not question.shared.has_room(charge) for charge in claims)
+    return any(
+        charge.binding and not question.shared.has_room(charge) for charge in question.claims(campaign)
+    )

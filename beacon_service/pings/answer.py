@@ -65,6 +65,9 @@ class StoredAnswer(Struct, frozen=True):
         return StoredAnswer(self.events, tuple(_without_expired_code(one, now) for one in self.decisions))
 
 
+NOTHING = StoredAnswer()
+
+
 class PingAnswer(Struct, frozen=True):
     results: Sequence[ResultOut]
     events: Sequence[EventOut]
@@ -80,6 +83,8 @@ def stored_answer(encoded: bytes) -> StoredAnswer:
 
 
 def answer_of(told: Told, installation_id: str) -> StoredAnswer:
+    if not told.events:  # most pings change nothing
+        return NOTHING
     offers = (_decision(one, installation_id) for one in told.decisions)
     return StoredAnswer(
         events=tuple(_event(one, installation_id) for one in told.events),

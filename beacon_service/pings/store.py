@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
-from psycopg.types.json import Jsonb
 
 from beacon_service.campaigns.model import Charge, Decision, Grant, Memory, Outcome, Tally, TallyKey
 from beacon_service.configuration.store import CATALOGUE_LOCK
@@ -144,9 +143,9 @@ def save_pings(
         "offsets": [ping.offset_ms for ping in pings],
         "seeds": [ping.seed for ping in pings],
         "hashes": [ping.content_hash for ping in pings],
-        "bodies": [_raw(ping.body) for ping in pings],
-        "fixes": [_raw(ping.fix) for ping in pings],
-        "answers": [_raw(ping.answer) for ping in pings],
+        "bodies": [ping.body for ping in pings],
+        "fixes": [ping.fix for ping in pings],
+        "answers": [ping.answer for ping in pings],
         **_presence_arrays(presences),
     }
     return Statement(sql.SAVE_PINGS, params)
@@ -162,7 +161,7 @@ def save_ticks(
     params = {
         "now": now,
         "customers": [customer for customer, _ in ticks],
-        "bodies": [Jsonb(body) for _, body in ticks],
+        "bodies": [body for _, body in ticks],
         **_presence_arrays(presences),
     }
     return Statement(sql.SAVE_TICKS, params)
@@ -177,7 +176,7 @@ def save_moves(
         "now": now,
         "last": last,
         "customers": list(memories),
-        "memories": [Jsonb(memory) for memory in memories.values()],
+        "memories": list(memories.values()),
         "ids": [event.id for event, _ in events],
         "places": [place for _, place in events],
         "owners": [event.customer_key for event, _ in events],
@@ -224,16 +223,16 @@ def save_decisions(
         "campaigns": [decision.campaign for decision in chosen],
         "revisions": [decision.revision for decision in chosen],
         "offer_ids": [decision.offer.id if decision.offer else None for decision in chosen],
-        "offers": [Jsonb(OfferOut.of(decision.offer)) if decision.offer else None for decision in chosen],
+        "offers": [OfferOut.of(decision.offer) if decision.offer else None for decision in chosen],
         "channels": [
             moment.channel if decision.offer else None
             for decision, moment in zip(chosen, moments, strict=True)
         ],
         "expires": [decision.expires_at for decision in chosen],
-        "reasons": [Jsonb(decision.reasons) for decision in chosen],
-        "counts": [Jsonb(decision.counts) for decision in chosen],
-        "draws": [Jsonb(decision.draws) for decision in chosen],
-        "refusals": [Jsonb(decision.refusals) for decision in chosen],
+        "reasons": [decision.reasons for decision in chosen],
+        "counts": [decision.counts for decision in chosen],
+        "draws": [decision.draws for decision in chosen],
+        "refusals": [decision.refusals for decision in chosen],
         "ping_days": [date.fromisoformat(ping[0]) if ping else None for ping in pings],
         "ping_ids": [ping[1] if ping else None for ping in pings],
         **_grant_arrays(decisions),
@@ -280,7 +279,7 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
         "grant_policies": [grant.policy for _, grant, _ in rows],
         "grant_places": [place for _, _, place in rows],
         "grant_closes": [grant.closes_at for _, grant, _ in rows],
-        "grant_charged": [Jsonb(_charged(grant.charges)) for _, grant, _ in rows],
+        "grant_charged": [_charged(grant.charges) for _, grant, _ in rows],
     }
 
 
@@ -307,7 +306,7 @@ def _adopting(charge: Charge) -> dict[str, Any]:
 def _presence_arrays(presences: Mapping[int, tuple[Presence, int]]) -> dict[str, list[Any]]:
     return {
         "present": list(presences),
-        "states": [Jsonb(presence) for presence, _ in presences.values()],
+        "states": [presence for presence, _ in presences.values()],
         "ticks": [tick_at(presence) for presence, _ in presences.values()],
         "places": [place for _, place in presences.values()],
     }
@@ -352,7 +351,3 @@ def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, l
 def _first(row: Row) -> int:
     key: int = row[0]
     return key
-
-
-def _raw(encoded: bytes | None) -> Jsonb | None:
-    return None if encoded is None else Jsonb(msgspec.Raw(encoded))

@@ -66,14 +66,15 @@ def advance(
 
 def fire(presence: Presence, until: datetime, places: Places) -> tuple[Presence, tuple[Move, ...]]:
     """The presence after all timers due at or before `until`, each move at its due time."""
+    due_at = next_due(presence)
+    if due_at is None or due_at > until:
+        return presence, ()
     stays: list[Stay] = []
     moves: list[Move] = []
     for stay in presence.stays:
         left, made = _run_down(stay, until, places)
         stays.extend([left] if left else [])
         moves.extend(made)
-    if not moves:
-        return presence, ()
     fired_at = max(move.at for move in moves)
     if presence.fired_at is not None:
         fired_at = max(fired_at, presence.fired_at)
@@ -144,4 +145,4 @@ def _in_order(moves: Iterable[Move], places: Places) -> tuple[Move, ...]:
         inward = depth if move.type == "entered" else -depth
         return move.at, _ORDER[move.type], inward, move.zone, move.dwell_s or 0
 
-    return tuple(sorted(moves, key=order))
+    return tuple(sorted(moves, key=order)) if moves else ()

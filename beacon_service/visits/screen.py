@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from beacon_service.geo import distance_m
+from beacon_service.geo import METRES_PER_DEGREE, distance_m
 from beacon_service.visits.model import Presence
 from beacon_service.zones.model import Position
 
@@ -94,6 +94,10 @@ def _jumps(presence: Presence, position: Position, at: datetime) -> bool:
     fix_at, longitude, latitude, accuracy_m = presence.fix
     elapsed = abs(at - fix_at)
     if elapsed > JUMP_MEMORY:
+        return False
+    # Along the meridian and then along the parallel is never shorter: mostly that suffices to say no.
+    around_m = METRES_PER_DEGREE * (abs(position.longitude - longitude) + abs(position.latitude - latitude))
+    if around_m <= FASTEST_M_S * LEAST_JUMP.total_seconds():
         return False
     way_m = distance_m(longitude, latitude, position.longitude, position.latitude)
     return way_m - accuracy_m - position.accuracy_m > FASTEST_M_S * max(elapsed, LEAST_JUMP).total_seconds()
