@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import structlog
 from apiflask import APIFlask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from flask import Response
 
     from beacon_service.web.openapi import Security
+
+log = structlog.get_logger()
 
 BLUEPRINTS = (
     probes.blueprint,
@@ -67,8 +70,7 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     settings = settings or Settings.load()
     service = Service(settings, cluster.resolve_url(settings), clock or SystemClock())
     logs.configure(settings)
-    with psycopg.connect(libpq_url(service.database_url)) as connection:
-        refuse_unsafe(connection, settings)
+    _refuse_unsafe(service)
     # No documentation pages: they would load scripts from other people's servers.
     app = BeaconApp(
         __name__,
@@ -85,6 +87,18 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     _register(app)
     access.refuse_undeclared(app)
     return app
+
+
+def _refuse_unsafe(service: Service) -> None:
+    """A web process that is started again while the database is away answers 503 until it is back.
+
+    `beacon-service serve` has looked before it started any; to give up here would end the server with the outage.
+    """
+    try:
+        with psycopg.connect(libpq_url(service.database_url)) as connection:
+            refuse_unsafe(connection, service.settings)
+    except psycopg.OperationalError:
+        log.warning("the database does not answer")
 
 
 def _configuration(settings: Settings, url: str) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def record(session: Session, entries: Sequence[Entry], *, actor: str, at: dateti
     session.execute(insert(CatalogueLogRow), rows)
     for entry in entries:
         if entry.kind in {"campaign", "policy"}:
-            session.execute(text(_FORGET_TALLIES), {"owner": entry.key})
+            session.execute(text(_FORGET_TALLIES), {"kind": entry.kind, "owner": entry.key})
     return version
 
 
@@ -81,10 +81,16 @@ def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | Non
 
 
 # A shared count knows only what was charged to it while its cap was in force; made anew from the grants when it is
-# next asked for, it knows what was given while the cap was away. No decision is in flight under the lock.
+# next asked for, it knows what was given while the cap was away. No decision is in flight under the lock. An edit
+# that leaves caps and budget as they were leaves the counts too.
 _FORGET_TALLIES = """
+WITH editions AS (
+    SELECT body -> 'caps' AS caps, body -> 'budget' AS budget FROM catalogue_log
+    WHERE kind = :kind AND key = :owner ORDER BY version DESC LIMIT 2
+)
 DELETE FROM tallies
-WHERE starts_with(key, 'cap:' || :owner || ':') OR starts_with(key, 'budget:' || :owner || ':')
+WHERE (starts_with(key, 'cap:' || :owner || ':') OR starts_with(key, 'budget:' || :owner || ':'))
+    AND (SELECT count(*) FROM (SELECT DISTINCT caps, budget FROM editions) AS different) > 1
 """
 
 # As text: psycopg would decode json with Python's own, slower decoder.

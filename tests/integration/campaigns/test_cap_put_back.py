@@ -28,3 +28,11 @@ def test_what_was_given_while_the_cap_was_away_counts_when_it_is_back(shop, wind
     assert offers(shop, "second", "third") == 2
     shop.configure(zones=[zone_document()], campaigns=[capped])
     assert offers(shop, "fourth") == 0
+
+
+def test_an_edit_that_leaves_the_caps_leaves_the_counts(shop):
+    caps = [cap_document(3, subject="total", window=LIFETIME)]
+    shop.configure(zones=[zone_document()], campaigns=[campaign_document(caps=caps)])
+    assert offers(shop, "first") == 1
+    shop.configure(zones=[zone_document()], campaigns=[campaign_document(caps=caps, name="Another name")])
+    assert shop.rows("SELECT used FROM tallies") == [(1,)]
