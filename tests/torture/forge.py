@@ -158,7 +158,8 @@ class Forge:
         seq = self.seq()
         day, next_day = NOON_AT.date(), NOON_AT.date() + timedelta(days=1)
         partition = f"PARTITION OF pings FOR VALUES FROM ('{day}') TO ('{next_day}')"
-        self.connection.execute(f"CREATE TABLE IF NOT EXISTS forged_pings {partition}".encode())
+        # By the name that the service gives it, since it may be there already.
+        self.connection.execute(f"CREATE TABLE IF NOT EXISTS pings_{day:%Y%m%d} {partition}".encode())
         self.connection.execute(
             """INSERT INTO pings (received_on, installation_key, ping_id, customer_key, seq, status, at, offset_ms, now,
                                   catalogue_version, seed, content_hash, body)

@@ -13,7 +13,8 @@ from tests.torture.records import Acknowledged
 
 @pytest.fixture
 def connection(test_cluster, worker_database, database_url):
-    with test_cluster.connect(database=worker_database) as made:
+    # Plants take constraints away, and the tests after these want them.
+    with test_cluster.connect(database=worker_database) as made, made.transaction(force_rollback=True):
         yield made
 
 

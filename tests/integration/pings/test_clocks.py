@@ -103,15 +103,13 @@ def test_of_the_very_same_instant_is_not_late(cafe):
         ("9999-12-31T23:59:59.999999-14:00", "too_new"),
     ],
 )
-@pytest.mark.parametrize("behind_h", [None, 0, 2, -2])
-def test_years_that_nobody_lives_in_are_refused(cafe, at, reason, behind_h):
-    body = cafe.ping_body("1") | {"at": at}
-    when = None if behind_h is None else cafe.clock.now() - timedelta(hours=behind_h)
-    answer = cafe.post("anna", body, cafe.ping_body("2"), sent_at=when)
-    assert answer.status_code == 200, answer.text
-    first, _ = answer.json["results"]
-    assert (first["status"], first["reasons"]) == ("rejected", [reason])
-    assert cafe.rows("SELECT count(*) FROM pings WHERE ping_id = '1'") == [(0,)]
+def test_years_that_nobody_lives_in_are_refused_whatever_the_offset(cafe, at, reason):
+    for hours in (None, 0, 2, -2):
+        when = None if hours is None else cafe.clock.now() - timedelta(hours=hours)
+        answer = cafe.post("anna", cafe.ping_body("1") | {"at": at}, sent_at=when)
+        assert answer.status_code == 200, answer.text
+        assert verdict(answer.json) == ("rejected", [reason])
+    assert kept(cafe) == []
 
 
 @pytest.mark.parametrize(
@@ -123,16 +121,17 @@ def test_years_that_nobody_lives_in_are_refused(cafe, at, reason, behind_h):
         "9999-12-31T23:59:59-14:00",
     ],
 )
-@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "2026-06-03T12:00:00Z", "9999-12-31T23:59:59Z"])
-def test_a_request_sent_at_the_end_of_the_calendar_is_judged_and_no_fault(cafe, sent_at, at):
-    body = {"installation_id": "anna", "sent_at": sent_at, "pings": [cafe.ping_body("1") | {"at": at}]}
+def test_a_request_sent_at_the_end_of_the_calendar_is_judged_and_no_fault(cafe, sent_at):
     headers = {
         "Authorization": f"Bearer {cafe.publishable}",
         "Beacon-Installation-Token": cafe.tokens["anna"],
     }
-    answer = cafe.client.post("/v1/pings", json=body, headers=headers)
-    assert answer.status_code == 200, answer.text
-    assert verdict(answer.json)[0] in {"accepted", "rejected"}
+    for number, at in enumerate(("0001-01-01T00:00:00Z", "2026-06-03T12:00:00Z", "9999-12-31T23:59:59Z")):
+        pings = [cafe.ping_body(f"{number}") | {"at": at}]
+        body = {"installation_id": "anna", "sent_at": sent_at, "pings": pings}
+        answer = cafe.client.post("/v1/pings", json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        assert verdict(answer.json)[0] in {"accepted", "rejected"}
 
 
 @pytest.mark.parametrize(

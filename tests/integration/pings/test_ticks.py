@@ -118,6 +118,7 @@ def test_a_tick_waits_as_long_as_the_phones_reports_are_on_their_way(cafe, worke
     cafe.clock.advance(seconds=29)
     worker.fire_timers()
     assert moves(cafe) == [("entered", 0, "ping")]
+    assert cafe.rows("SELECT count(*) FROM changes") == [(0,)]  # nobody was woken for nothing
     cafe.clock.advance(seconds=1)
     worker.fire_timers()
     assert moves(cafe)[-1] == ("dwelled", 30, "timer")
