@@ -24,7 +24,7 @@ from beacon_service.auth.model import (
     token_hash,
 )
 from beacon_service.auth.store import (
-    KEY_SQL,
+    KEYS_SQL,
     Key,
     create_key,
     list_keys,
@@ -33,7 +33,7 @@ from beacon_service.auth.store import (
 )
 
 __all__ = [
-    "KEY_SQL",
+    "KEYS_SQL",
     "SCOPES",
     "TOKEN_HEADER",
     "Key",

@@ -97,7 +97,7 @@ def requires_local(scope: Scope) -> Callable[[View], View]:
 
 
 def authenticates_itself(view: View) -> View:
-    """The view checks the key within its own transaction, with `KEY_SQL`, `check_key` and `admit`."""
+    """The view checks the key within its own transaction, with `KEYS_SQL`, `check_key` and `admit`."""
     return _declare(view, Access("own"))
 
 
@@ -135,13 +135,13 @@ def principal() -> Principal:
     return cast("Principal", g.principal)
 
 
-def admit(who: Principal, *, installation_id: str | None = None) -> None:
+def admit(who: Principal, *, address: str | None, installation_id: str | None = None) -> None:
     """Count a request of a view that authenticates itself; RateLimited where it is one too many."""
     gate: Gate = current_app.extensions["beacon_gate"]
     gate.rates.admit(
         who,
         gate.clock.now().timestamp(),
-        address=request.remote_addr,
+        address=address,
         installation_id=installation_id,
     )
 

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 # For any cursor of psycopg: parameter key_hash, columns as `model.KeyRecord`.
 KEY_SQL = "SELECT id, kind, scopes, expires_at, revoked_at FROM api_keys WHERE key_hash = %(key_hash)s"
 
+# Many keys at once, each behind its hash.
+KEYS_SQL = """
+SELECT key_hash, id, kind, scopes, expires_at, revoked_at
+FROM api_keys WHERE key_hash = ANY(%(hashes)s::bytea[])
+"""
+
 # The same key, and beside it the installation that the address names, in the same round trip.
 KEY_AND_INSTALLATION_SQL = """
 SELECT k.id, k.kind, k.scopes, k.expires_at, k.revoked_at, i.key, i.token_hash, i.revoked_at

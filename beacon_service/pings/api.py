@@ -1,12 +1,16 @@
 """POST /v1/pings: the edge of the ping path. It owns the transaction, and the loop that begins it anew."""
 
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
 import msgspec
+import structlog
 from apiflask import APIBlueprint
 from flask import Response, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
 
 from beacon_service.auth import (
-    KEY_SQL,
+    KEYS_SQL,
     TOKEN_HEADER,
     Principal,
     admit,
@@ -16,49 +20,101 @@ from beacon_service.auth import (
     check_token,
     token_hash,
 )
-from beacon_service.db import Connection, Statement, db, round_trip, transaction
-from beacon_service.errors import ServiceUnavailable
+from beacon_service.db import Connection, Row, Statement, db, round_trip, transaction
+from beacon_service.errors import Problem, ServiceUnavailable
 from beacon_service.pings import store
 from beacon_service.pings.answer import PingAnswer
 from beacon_service.pings.catalogue import CatalogueCache
-from beacon_service.pings.ingest import ingest
+from beacon_service.pings.ingest import Asked, ingest
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError, Presented
 from beacon_service.pings.schema import PingRequest, parse
 from beacon_service.pings.settle import Given
+from beacon_service.pings.together import Together
 from beacon_service.service import Service
 from beacon_service.web import read_json_bytes
 
 # An edit or an identification in the very moment makes a transaction begin anew; so many in a row are no accident.
 MOST_ATTEMPTS = 5
+# As many pings as a transaction may take before those that wait for its locks would notice.
+MOST_TOGETHER = 200
+# While one transaction waits for the disk, another can compute; a third would only take the others' time.
+AT_ONCE = 2
 
-# Where the application keeps the catalogue that this process decides by.
+log = structlog.get_logger()
+
+# Where the application keeps the catalogue that this process decides by, and what brings requests together.
 CATALOGUE = "beacon_catalogue"
+TOGETHER = "beacon_together"
+
+
+class Call(NamedTuple):
+    """A request as it waits for its transaction."""
+
+    pings: PingRequest
+    key_hash: bytes
+    token_hash: bytes | None
+    address: str | None
+
 
 blueprint = APIBlueprint("pings", __name__, tag="Pings")
 _encode = msgspec.json.Encoder().encode
 
 
 @blueprint.record_once
-def _hold_catalogue(state: BlueprintSetupState) -> None:
+def _set_up(state: BlueprintSetupState) -> None:
     state.app.extensions[CATALOGUE] = CatalogueCache()
+    state.app.extensions[TOGETHER] = Together(
+        decide_together, size=lambda call: len(call.pings.pings), most=MOST_TOGETHER, at_once=AT_ONCE
+    )
 
 
 @blueprint.post("/v1/pings")
 @authenticates_itself
 def post_pings() -> Response:
     service: Service = current_app.extensions["beacon"]
-    pings = parse(read_json_bytes(request, "ping"), most_pings=service.settings.max_pings_per_request)
-    return Response(_encode(_decide(service, pings)), content_type="application/json")
+    together: Together[Call, PingAnswer] = current_app.extensions[TOGETHER]
+    call = Call(
+        pings=parse(read_json_bytes(request, "ping"), most_pings=service.settings.max_pings_per_request),
+        key_hash=bearer_hash(request.headers.get("Authorization")),
+        token_hash=token_hash(request.headers.get(TOKEN_HEADER)),
+        address=request.remote_addr,
+    )
+    return Response(_encode(together(call)), content_type="application/json")
 
 
-def _decide(service: Service, pings: PingRequest) -> PingAnswer:
+def decide_together(calls: Sequence[Call]) -> Sequence[PingAnswer | Exception]:
+    """Each call's answer, or why it has none. One that breaks the transaction does not break its neighbours'."""
+    counted: set[int] = set()
+    try:
+        return _decide(calls, counted)
+    except ServiceUnavailable as unavailable:
+        return [unavailable] * len(calls)
+    except Exception as error:
+        if len(calls) == 1:
+            raise
+        log.warning("a group of requests is taken apart", error=type(error).__name__)
+        return [outcome for call in calls for outcome in _alone(call)]
+
+
+def _alone(call: Call) -> Sequence[PingAnswer | Exception]:
+    try:
+        return _decide([call], {0})
+    except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits for the answer
+        return [error]
+
+
+def _decide(calls: Sequence[Call], counted: set[int]) -> Sequence[PingAnswer | Exception]:
+    """One transaction for all, begun anew while the configuration or an installation's owner changes under it."""
+    service: Service = current_app.extensions["beacon"]
     catalogue: CatalogueCache = current_app.extensions[CATALOGUE]
-    for attempt in range(MOST_ATTEMPTS):
+    for _ in range(MOST_ATTEMPTS):
         try:
             with transaction(db.engine) as connection:
                 given = Given(service.clock.now(), catalogue.current, service.seed)
-                found = _admitted(connection, service, pings, count=attempt == 0)
-                return ingest(connection, given, pings, found)
+                admitted = _admitted(connection, service, calls, counted)
+                asked = [one for one in admitted if isinstance(one, Asked)]
+                answers = iter(ingest(connection, given, asked) if asked else ())
+                return [next(answers) if isinstance(one, Asked) else one for one in admitted]
         except CatalogueBehindError as behind:
             catalogue.refresh(db.engine, wanted=behind.version)
         except InstallationMovedError:
@@ -67,31 +123,50 @@ def _decide(service: Service, pings: PingRequest) -> PingAnswer:
 
 
 def _admitted(
-    connection: Connection, service: Service, pings: PingRequest, *, count: bool
-) -> dict[str, Presented]:
-    """Authenticate in the transaction's first round trip: the installations that this key may report for."""
-    key = Statement(KEY_SQL, {"key_hash": bearer_hash(request.headers.get("Authorization"))})
-    installations = store.find_installations(pings.installation_ids)
-    key_rows, rows = round_trip(connection, [key, installations])
-    who = check_key(
-        key_rows[0] if key_rows else None,
-        service.clock.now(),
-        token_hash(request.headers.get(TOKEN_HEADER)),
-    )
-    found = store.presented(rows)
-    if pings.many or who.is_secret:
+    connection: Connection, service: Service, calls: Sequence[Call], counted: set[int]
+) -> list[Asked | Problem]:
+    """Authenticate in the transaction's first round trip: what each call may report for, or why nothing.
+
+    Each is counted against the rate limits once, however often the transaction begins; `counted` remembers.
+    """
+    keys = Statement(KEYS_SQL, {"hashes": list({call.key_hash for call in calls})})
+    named = {name for call in calls for name in call.pings.installation_ids}
+    key_rows, rows = round_trip(connection, [keys, store.find_installations(named)])
+    known_keys = {row[0]: row[1:] for row in key_rows}
+    installations = store.presented(rows)
+    admitted: list[Asked | Problem] = []
+    for number, call in enumerate(calls):
+        try:
+            admitted.append(_admit(call, known_keys, installations, service, count=number not in counted))
+        except Problem as problem:
+            admitted.append(problem)
+        counted.add(number)
+    return admitted
+
+
+def _admit(
+    call: Call,
+    keys: Mapping[bytes, Row],
+    installations: Mapping[str, Presented],
+    service: Service,
+    *,
+    count: bool,
+) -> Asked:
+    who = check_key(keys.get(call.key_hash), service.clock.now(), call.token_hash)
+    names = call.pings.installation_ids
+    found = {name: installations[name] for name in names if name in installations}
+    if call.pings.many or who.is_secret:
         who.require("ping")
     else:
-        _check_owner(who, pings, found)
+        _check_owner(who, names, found)
     if count:
-        (named,) = pings.installation_ids if len(pings.installation_ids) == 1 else (None,)
-        admit(who, installation_id=named)
-    return found
+        admit(who, address=call.address, installation_id=next(iter(names)) if len(names) == 1 else None)
+    return Asked(call.pings, found)
 
 
-def _check_owner(who: Principal, pings: PingRequest, found: dict[str, Presented]) -> None:
+def _check_owner(who: Principal, names: set[str], found: Mapping[str, Presented]) -> None:
     """A publishable key reports for one installation, and proves by its token that it is that one."""
-    for installation_id in pings.installation_ids:
-        installation = found.get(installation_id)
+    for name in names:
+        installation = found.get(name)
         kept = installation.token_hash if installation and not installation.revoked else None
         check_token(who.token_hash, kept)

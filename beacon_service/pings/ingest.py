@@ -1,10 +1,10 @@
-"""A request of pings, from found installations to saved decisions: load, one step of the engine, save.
+"""Requests of pings, from found installations to saved decisions: load, one step of the engine, save.
 
 The edge owns the transaction and calls this inside it. What it raises of its own (`CatalogueBehindError`,
 `InstallationMovedError`) means that nothing was written and that the transaction is to be begun anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from beacon_service.campaigns.model import Memory
 from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Followed, Ping, Told, World, follow
 from beacon_service.pings import store
-from beacon_service.pings.answer import PingAnswer, ResultOut, StoredAnswer, answer_of, stored_answer
+from beacon_service.pings.answer import NOTHING, PingAnswer, ResultOut, StoredAnswer, answer_of, stored_answer
 from beacon_service.pings.records import Presented, Seen, StoredPing, still_holds
 from beacon_service.pings.schema import ParsedPing, PingRequest, Unreadable
 from beacon_service.pings.settle import Given, save_results, settle
@@ -28,9 +28,24 @@ NEXT_PING_AFTER_S = 5
 PingName = tuple[int, str]
 
 
+class Asked(NamedTuple):
+    """One request, and the installations that it may report for, by id."""
+
+    request: PingRequest
+    found: Mapping[str, Presented]
+
+
 class _Repeated(NamedTuple):
+    """Stored before: as told then."""
+
     result: ResultOut
     answer: StoredAnswer
+
+
+class _Echo(NamedTuple):
+    """The same as a new one of this very step, which may be another request's: a retry that overtook."""
+
+    name: PingName
 
 
 class _New(NamedTuple):
@@ -47,24 +62,20 @@ class _Kept(NamedTuple):
     answer: StoredAnswer
 
 
-_Entry = ResultOut | _Repeated | _New
+_Entry = ResultOut | _Repeated | _Echo | _New
 
 
-def ingest(
-    connection: Connection, given: Given, request: PingRequest, found: Mapping[str, Presented]
-) -> PingAnswer:
-    """Decide and save all that is new in the request and answer for each ping, in the request's order."""
-    names = [
-        (found[installation_id].key, ping.ping_id)
-        for installation_id, ping in request.pings
-        if isinstance(ping, ParsedPing) and installation_id in found
-    ]
+def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list[PingAnswer]:
+    """Decide and save all that is new in the requests, in one transaction; each one's answer, in its own order."""
+    found = {one.key: one for each in asked for one in each.found.values()}
+    names = {name for each in asked for name in _names(each)}
     since = given.catalogue.ledger_since(given.now)
     loaded = store.load(connection, found.values(), names, today=given.now.date(), ledger_since=since)
     still_holds(loaded, found.values(), given.catalogue.version)
-    entries = _entries(request, found, loaded.world, loaded.seen, given)
+    fresh: dict[PingName, bytes] = {}
+    entries = [_entries(each, loaded.world, loaded.seen, fresh, given) for each in asked]
     new = sorted(
-        (entry for entry in entries if isinstance(entry, _New)),
+        (entry for some in entries for entry in some if isinstance(entry, _New)),
         key=lambda entry: (entry.cause.at, entry.cause.installation_key, entry.cause.ping_id),
     )
     followed, presences = follow(given.catalogue, loaded.world, [entry.cause for entry in new], given.now)
@@ -75,41 +86,62 @@ def ingest(
     ]
     kept = [one for one in steps if one.followed.status != "rejected"]
     finish(connection, _statements(given, loaded.world, kept, presences, memories) if kept else [])
-    return _answer(entries, steps, loaded.world, given.now)
+    by_name = {(one.new.cause.installation_key, one.new.cause.ping_id): one for one in steps}
+    return [_answer(some, by_name, loaded.world, given.now) for some in entries]
+
+
+def _names(asked: Asked) -> Iterator[PingName]:
+    for installation_id, ping in asked.request.pings:
+        if isinstance(ping, ParsedPing) and installation_id in asked.found:
+            yield asked.found[installation_id].key, ping.ping_id
+
+
+class _Known(NamedTuple):
+    """What an entry is judged by: stored before, new in this step, and how wrong the phones' clocks are."""
+
+    seen: Mapping[PingName, Seen]
+    fresh: dict[PingName, bytes]
+    offsets: Mapping[int, int]
 
 
 def _entries(
-    request: PingRequest,
-    found: Mapping[str, Presented],
-    world: World,
-    seen: Mapping[PingName, Seen],
-    given: Given,
+    asked: Asked, world: World, seen: Mapping[PingName, Seen], fresh: dict[PingName, bytes], given: Given
 ) -> list[_Entry]:
-    entries: list[_Entry] = []
-    fresh: dict[PingName, bytes] = {}
+    """What is to be said of each ping of a request; `fresh` collects the new ones of all requests."""
+    sent_at = asked.request.sent_at
     offsets = {
-        key: offset_ms(installation.presence.offset_ms, request.sent_at, given.now)
-        for key, installation in world.installations.items()
+        one.key: offset_ms(world.installations[one.key].presence.offset_ms, sent_at, given.now)
+        for one in asked.found.values()
     }
-    for installation_id, ping in request.pings:
-        if isinstance(ping, Unreadable):
-            entries.append(ResultOut(installation_id, ping.ping_id, "rejected", ("malformed",), ping.detail))
-            continue
-        if installation_id not in found:
-            entries.append(ResultOut(installation_id, ping.ping_id, "rejected", ("unknown_installation",)))
-            continue
-        name = (found[installation_id].key, ping.ping_id)
-        known = fresh.get(name) or (seen[name].content_hash if name in seen else None)
-        if known is None:
-            fresh[name] = ping.content_hash
-            cause = _cause(name, ping, offsets[name[0]], given)
-            entries.append(_New(cause, ping))
-        elif known == ping.content_hash:
-            result = ResultOut(installation_id, ping.ping_id, "duplicate")
-            entries.append(_Repeated(result, _told_before(seen.get(name), given.now)))
-        else:
-            entries.append(ResultOut(installation_id, ping.ping_id, "rejected", ("id_reused",)))
-    return entries
+    known = _Known(seen, fresh, offsets)
+    return [
+        _entry(installation_id, ping, asked.found.get(installation_id), known, given)
+        for installation_id, ping in asked.request.pings
+    ]
+
+
+def _entry(
+    installation_id: str,
+    ping: ParsedPing | Unreadable,
+    installation: Presented | None,
+    known: _Known,
+    given: Given,
+) -> _Entry:
+    if isinstance(ping, Unreadable):
+        return ResultOut(installation_id, ping.ping_id, "rejected", ("malformed",), ping.detail)
+    if installation is None:
+        return ResultOut(installation_id, ping.ping_id, "rejected", ("unknown_installation",))
+    name = (installation.key, ping.ping_id)
+    before = known.seen.get(name)
+    content_hash = before.content_hash if before else known.fresh.get(name)
+    if content_hash is None:
+        known.fresh[name] = ping.content_hash
+        return _New(_cause(name, ping, known.offsets[installation.key], given), ping)
+    if content_hash != ping.content_hash:
+        return ResultOut(installation_id, ping.ping_id, "rejected", ("id_reused",))
+    if before is None:
+        return _Echo(name)
+    return _Repeated(ResultOut(installation_id, ping.ping_id, "duplicate"), _told_before(before, given.now))
 
 
 def _cause(name: PingName, ping: ParsedPing, offset: int, given: Given) -> Ping:
@@ -125,9 +157,8 @@ def _cause(name: PingName, ping: ParsedPing, offset: int, given: Given) -> Ping:
     )
 
 
-def _told_before(seen: Seen | None, now: datetime) -> StoredAnswer:
-    """A repetition within the request itself is answered by the first of its kind."""
-    return StoredAnswer() if seen is None or seen.answer is None else stored_answer(seen.answer).at(now)
+def _told_before(seen: Seen, now: datetime) -> StoredAnswer:
+    return NOTHING if seen.answer is None else stored_answer(seen.answer).at(now)
 
 
 def _statements(
@@ -162,23 +193,32 @@ def _row(one: _Kept, world: World) -> StoredPing:
     )
 
 
-def _answer(entries: Sequence[_Entry], steps: Sequence[_Kept], world: World, now: datetime) -> PingAnswer:
-    verdicts = {(one.new.cause.installation_key, one.new.cause.ping_id): one.followed for one in steps}
-    results: list[ResultOut] = []
-    answers: list[StoredAnswer] = [one.answer.at(now) for one in steps if one.answer]
-    for entry in entries:
-        if isinstance(entry, ResultOut):
-            results.append(entry)
-        elif isinstance(entry, _Repeated):
-            results.append(entry.result)
-            answers.append(entry.answer)
-        else:
-            key, ping_id = entry.cause.installation_key, entry.cause.ping_id
-            verdict = verdicts[key, ping_id]
-            results.append(ResultOut(world.installations[key].id, ping_id, verdict.status, verdict.reasons))
+def _answer(
+    entries: Sequence[_Entry], steps: Mapping[PingName, _Kept], world: World, now: datetime
+) -> PingAnswer:
+    """Verdicts in the request's order; moves and offers in that in which they came about, each ping's once."""
+    own = {_name_of(entry) for entry in entries if isinstance(entry, _New | _Echo)}
+    answers = [one.answer.at(now) for name, one in steps.items() if name in own and one.answer]
+    answers += [entry.answer for entry in entries if isinstance(entry, _Repeated) and entry.answer]
     return PingAnswer(
-        results=results,
+        results=[_result(entry, steps, world) for entry in entries],
         events=[event for answer in answers for event in answer.events],
         decisions=[decision for answer in answers for decision in answer.decisions],
         next_ping_after_s=NEXT_PING_AFTER_S,
     )
+
+
+def _name_of(entry: _New | _Echo) -> PingName:
+    return entry.name if isinstance(entry, _Echo) else (entry.cause.installation_key, entry.cause.ping_id)
+
+
+def _result(entry: _Entry, steps: Mapping[PingName, _Kept], world: World) -> ResultOut:
+    if isinstance(entry, ResultOut):
+        return entry
+    if isinstance(entry, _Repeated):
+        return entry.result
+    key, ping_id = _name_of(entry)
+    verdict = steps[key, ping_id].followed
+    repeats = isinstance(entry, _Echo) and verdict.status != "rejected"
+    status = "duplicate" if repeats else verdict.status
+    return ResultOut(world.installations[key].id, ping_id, status, verdict.reasons)

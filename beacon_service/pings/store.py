@@ -48,7 +48,7 @@ def lock_due(connection: Connection, *, now: datetime, most: int) -> list[Presen
 def load(
     connection: Connection,
     found: Collection[Presented],
-    pings: Sequence[tuple[int, str]],
+    pings: Collection[tuple[int, str]],
     *,
     today: date,
     ledger_since: datetime,

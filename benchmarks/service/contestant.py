@@ -28,7 +28,6 @@ class Service:
 
     database_url: str
     web_processes: int = 2
-    web_threads: int = 4
 
     @contextmanager
     def serving(self) -> Iterator[Server]:
@@ -37,7 +36,6 @@ class Service:
             "BEACON_DATABASE_URL": self.database_url,
             "BEACON_PORT": str(port),
             "BEACON_WEB_PROCESSES": str(self.web_processes),
-            "BEACON_WEB_THREADS": str(self.web_threads),
             "BEACON_LOG_LEVEL": "warning",
             **UNLIMITED,
         }

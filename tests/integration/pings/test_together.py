@@ -1,0 +1,96 @@
+"""Requests in one transaction do not see each other's trouble, and a retry that overtakes gets its answer."""
+
+import pytest
+from flask import current_app
+
+from beacon_service.auth import bearer_hash, token_hash
+from beacon_service.errors import Problem
+from beacon_service.pings import api
+from beacon_service.pings.schema import parse
+from tests.factories.catalogue import campaign_document, cap_document, zone_document
+
+
+@pytest.fixture
+def group(shop):
+    """Decides several phones' requests as one group, as if they had arrived together."""
+
+    def decide(*requests):
+        calls = []
+        for phone, body, token in requests:
+            encoded = api._encode({"installation_id": phone, "pings": [body]})
+            key = bearer_hash(f"Bearer {shop.publishable}")
+            calls.append(api.Call(parse(encoded, most_pings=10), key, token_hash(token), "127.0.0.1"))
+        with shop.app.test_request_context("/v1/pings"):
+            assert current_app
+            return api.decide_together(calls)
+
+    return decide
+
+
+def said_by(answer):
+    return [result.status for result in answer.results], [one.campaign for one in answer.decisions]
+
+
+def test_each_request_is_answered_for_itself(shop, group):
+    capped = campaign_document(
+        "coffee", caps=[cap_document(limit=1, subject="total", window={"kind": "lifetime"})]
+    )
+    shop.configure(zones=[zone_document("cafe")], campaigns=[capped])
+    anna, ben = shop.phone("anna"), shop.phone("ben")
+    first, second = group(
+        (anna, shop.ping_body("1"), shop.tokens[anna]), (ben, shop.ping_body("1"), shop.tokens[ben])
+    )
+    assert said_by(first) == (["accepted"], ["coffee"])
+    assert said_by(second) == (["accepted"], [])
+    assert {event.installation_id for event in first.events} == {"anna"}
+
+
+def test_a_wrong_token_fails_alone(shop, group):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
+    anna, ben = shop.phone("anna"), shop.phone("ben")
+    good, bad = group(
+        (anna, shop.ping_body("1"), shop.tokens[anna]), (ben, shop.ping_body("1"), shop.tokens[anna])
+    )
+    assert said_by(good) == (["accepted"], ["coffee"])
+    assert isinstance(bad, Problem)
+    assert bad.code == "token_wrong"
+    assert shop.rows("SELECT count(*) FROM pings") == [(1,)]
+
+
+def test_a_retry_that_overtakes_its_first_try_brings_the_same_offer(shop, group):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
+    anna = shop.phone("anna")
+    ping = (anna, shop.ping_body("1"), shop.tokens[anna])
+    first, retry = group(ping, ping)
+    assert said_by(first) == (["accepted"], ["coffee"])
+    assert said_by(retry) == (["duplicate"], ["coffee"])
+    assert retry.decisions == first.decisions
+    assert shop.rows("SELECT count(*) FROM grants") == [(1,)]
+
+
+def test_one_that_breaks_the_transaction_does_not_break_its_neighbours(shop, group):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
+    anna, ben = shop.phone("anna"), shop.phone("ben")
+    with shop.connect() as connection:
+        ben_key = connection.execute("SELECT key FROM installations WHERE id = 'ben'").fetchone()[0]
+        connection.execute(
+            f"ALTER TABLE presence ADD CONSTRAINT poisoned CHECK (installation_key <> {ben_key})"
+        )
+    try:
+        good, bad = group(
+            (anna, shop.ping_body("1"), shop.tokens[anna]), (ben, shop.ping_body("1"), shop.tokens[ben])
+        )
+    finally:
+        with shop.connect() as connection:
+            connection.execute("ALTER TABLE presence DROP CONSTRAINT poisoned")
+    assert said_by(good) == (["accepted"], ["coffee"])
+    assert isinstance(bad, Exception)
+    assert shop.rows("SELECT installation_key = %s FROM pings", ben_key) == [(False,)]
+
+
+def test_two_of_a_kind_in_one_request_share_their_verdict(shop):
+    shop.configure(zones=[zone_document("cafe")])
+    anna = shop.phone("anna", location=False)
+    ping = shop.ping_body("1")
+    results = shop.post(anna, ping, ping).json["results"]
+    assert [(one["status"], one["reasons"]) for one in results] == [("rejected", ["no_location_consent"])] * 2
