@@ -1,5 +1,6 @@
 """The catalogue that this process decides by, brought up to date whenever a transaction finds it behind."""
 
+import gc
 import threading
 
 from sqlalchemy import Engine
@@ -33,4 +34,7 @@ class CatalogueCache:
             places = (Places() if anew else held.places).updated(changes)
             programme = (Programme() if anew else held.programme).updated(changes)
             self.current = Catalogue.of(changes.version, places, programme)
+            # It lives until the next edit: the garbage collector need not walk all of it again and again.
+            gc.collect()
+            gc.freeze()
             return self.current

@@ -16,17 +16,22 @@ SELECT key, id, anonymous, attributes, marketing, memory
 FROM customers WHERE key = ANY(%(customers)b::bigint[]) ORDER BY key FOR UPDATE
 """
 
+# Looked up row by row, whatever the planner held of the tables when it planned this, once and for all.
 READ_INSTALLATIONS = """
-SELECT i.key, i.id, i.customer_key, i.location, p.state, (SELECT version FROM catalogue)
-FROM installations i LEFT JOIN presence p ON p.installation_key = i.key
-WHERE i.key = ANY(%(installations)b::bigint[])
+SELECT i.key, i.id, i.customer_key, i.location,
+    (SELECT state FROM presence WHERE installation_key = i.key), (SELECT version FROM catalogue)
+FROM installations i WHERE i.key = ANY(%(installations)b::bigint[])
 """
 
 FIND_PINGS = """
-SELECT p.installation_key, p.ping_id, p.content_hash, p.answer
+SELECT asked.installation_key, asked.ping_id, p.content_hash, p.answer
 FROM unnest(%(installations)b::bigint[], %(ids)b::text[]) AS asked (installation_key, ping_id)
-JOIN pings p USING (installation_key, ping_id)
-WHERE p.received_on > %(since)b::date
+CROSS JOIN LATERAL (
+    SELECT content_hash, answer FROM pings
+    WHERE installation_key = asked.installation_key AND ping_id = asked.ping_id
+        AND received_on > %(since)b::date
+    LIMIT 1
+) AS p
 """
 
 READ_LEDGER = """
@@ -126,14 +131,14 @@ UPDATE presence SET state = given.state, tick_at = given.tick_at, last_seq = dra
 FROM drawn, unnest(
     %(present)b::bigint[], %(states)b::jsonb[], %(ticks)b::timestamptz[], %(places)b::bigint[]
 ) AS given (installation_key, state, tick_at, place)
-WHERE presence.installation_key = given.installation_key
+WHERE presence.installation_key = given.installation_key AND presence.installation_key = ANY(%(present)b::bigint[])
 """
 
 SAVE_MOVES = """
 WITH remembered AS (
     UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)b::bigint
     FROM unnest(%(customers)b::bigint[], %(memories)b::jsonb[]) AS given (key, memory)
-    WHERE customers.key = given.key
+    WHERE customers.key = given.key AND customers.key = ANY(%(customers)b::bigint[])
 )
 INSERT INTO moves (
     event_id, seq, customer_key, installation_key, site, zone, type, dwell_s, at, probability, confidence,
@@ -190,7 +195,7 @@ SET used = used + given.amount, late = late + given.beside,
     ceiling = CASE WHEN given.amount > 0 THEN given.limit_ ELSE ceiling END, last_seq = currval('step_seq')
 FROM unnest(%(keys)b::text[], %(amounts)b::bigint[], %(besides)b::bigint[], %(limits)b::bigint[])
     AS given (key, amount, beside, limit_)
-WHERE tallies.key = given.key
+WHERE tallies.key = given.key AND tallies.key = ANY(%(keys)b::text[])
 """
 
 DUE_INSTALLATIONS = """
