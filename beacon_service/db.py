@@ -192,4 +192,6 @@ def _unavailable_as_problem() -> Iterator[None]:
         # A row that fits no partition fails a check without a name; one with a name is a mistake of ours.
         if error.diag.constraint_name is not None:
             raise
-        raise ServiceUnavailable("There is no partition for today: start a worker, which makes them.") from error
+        raise ServiceUnavailable(
+            "There is no partition for today: start a worker, which makes them."
+        ) from error

@@ -182,5 +182,3 @@ def _surviving(job: Callable[[], None]) -> Callable[[], None]:
             log.warning("the database does not answer", job=job.__name__)
 
     return run
-
-

@@ -34,7 +34,8 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
     offset_ms: int = 0  # the phone's clock is behind the server's by so much
     stays: tuple[Stay, ...] = ()
     heard: tuple[Heard, ...] = ()
-    fix: tuple[datetime, float, float, float] | None = None  # at, longitude, latitude, accuracy_m: jump screening
+    # (at, longitude, latitude, accuracy_m) of the newest position: jumps are judged against it
+    fix: tuple[datetime, float, float, float] | None = None
     ping: tuple[str, str] | None = None  # (received_on, ping_id) that timers' decisions rest on
 
     @property

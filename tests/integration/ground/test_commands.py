@@ -25,7 +25,11 @@ def run(*arguments, **environment):
 
 MISTAKES = {
     "port in letters": ({"port": "http"}, 2, "BEACON_PORT"),
-    "unreadable keys": ({"identity_keys": f'[{{"alg": "none", "key": "{SECRET}"}}]'}, 2, "BEACON_IDENTITY_KEYS"),
+    "unreadable keys": (
+        {"identity_keys": f'[{{"alg": "none", "key": "{SECRET}"}}]'},
+        2,
+        "BEACON_IDENTITY_KEYS",
+    ),
     "other database": ({"database_url": "mysql://x/y"}, 2, "must name a PostgreSQL database"),
     "no database": ({"database_url": "postgresql:///x?host=/nonexistent"}, 1, "No such file"),
 }
@@ -57,9 +61,7 @@ def test_an_unsafe_database_is_not_served(database_url):
 def test_a_taken_port_is_one_sentence(database_url):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        answer = run(
-            "serve", database_url=database_url, port=port, allow_unsafe_database="1"
-        )
+        answer = run("serve", database_url=database_url, port=port, allow_unsafe_database="1")
     assert answer.exit_code == 1
     assert f"cannot listen on 127.0.0.1:{port}" in answer.stderr.splitlines()[-1]
     assert "Traceback" not in answer.stderr
