@@ -93,6 +93,8 @@ WHERE arm = 'offered'
     AND NOT EXISTS (SELECT FROM jsonb_array_elements(charged) AS claim WHERE claim ->> 0 = %(key)b::text)
 """
 
+# Each ping puts off the end of its stays. The wake-up stays where it was, for the tick to put off: a changed `tick_at`
+# would cost every ping an entry in two indexes.
 SAVE_PINGS = """
 WITH drawn AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
 stored AS (
@@ -115,7 +117,15 @@ FROM drawn, unnest(
     %(present)b::bigint[], %(states)b::jsonb[], %(ticks)b::timestamptz[], %(places)b::bigint[]
 ) AS given (installation_key, state, tick_at, place)
 ON CONFLICT (installation_key) DO UPDATE
-SET state = excluded.state, tick_at = excluded.tick_at, last_seq = excluded.last_seq
+SET state = excluded.state, last_seq = excluded.last_seq, tick_at = CASE
+    WHEN presence.tick_at <= excluded.tick_at THEN presence.tick_at ELSE excluded.tick_at END
+"""
+
+REARM = """
+UPDATE presence SET tick_at = given.tick_at
+FROM unnest(%(installations)b::bigint[], %(ticks)b::timestamptz[]) AS given (installation_key, tick_at)
+WHERE presence.installation_key = given.installation_key
+    AND presence.installation_key = ANY(%(installations)b::bigint[])
 """
 
 # A tick is no ping: it is logged among the changes, and draws the step's number there.

@@ -167,6 +167,12 @@ def save_ticks(
     return Statement(sql.SAVE_TICKS, params)
 
 
+def rearm(presences: Mapping[int, Presence]) -> Statement:
+    """Wake them when their timers are really due."""
+    ticks = [tick_at(presence) for presence in presences.values()]
+    return Statement(sql.REARM, {"installations": list(presences), "ticks": ticks})
+
+
 def save_moves(
     events: Sequence[tuple[Event, int]], memories: Mapping[int, Memory], *, now: datetime, last: int
 ) -> Statement:

@@ -3,11 +3,15 @@
 Any worker may tick, several at once: each takes customers that nobody holds, and reads again under the lock.
 """
 
-from beacon_service.db import Connection, finish
+from collections.abc import Sequence
+from datetime import datetime
+
+from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Tick, World, follow
 from beacon_service.pings import store
 from beacon_service.pings.records import Presented, still_holds
 from beacon_service.pings.settle import Given, save_results, settle
+from beacon_service.visits.model import Presence
 
 # As many installations as one transaction may hold locked without making pings wait noticeably.
 MOST = 200
@@ -15,23 +19,37 @@ MOST = 200
 
 def tick(connection: Connection, given: Given) -> int:
     """Fire what is due at `given.now`; answers how many installations were looked at, at most `MOST`."""
-    due = store.lock_due(connection, now=given.now, most=MOST)
-    if not due:
+    woken = store.lock_due(connection, now=given.now, most=MOST)
+    if not woken:
         return 0
     since = given.catalogue.ledger_since(given.now)
-    loaded = store.load(connection, due, [], today=given.now.date(), ledger_since=since)
-    still_holds(loaded, due, given.catalogue.version)
-    causes = [_cause(one, loaded.world, given) for one in due]
-    followed, fired = follow(given.catalogue, loaded.world, causes, given.now)
-    told, memories = settle(given, loaded.world, followed, store.TallyLocks(connection))
-    # Written for all that were due, fired or not: whoever was woken too early is armed anew.
-    presences = {one.key: fired.get(one.key, loaded.world.installations[one.key].presence) for one in due}
+    loaded = store.load(connection, woken, [], today=given.now.date(), ledger_since=since)
+    still_holds(loaded, woken, given.catalogue.version)
+    asleep = {one.key: loaded.world.installations[one.key].presence for one in woken}
+    due = [one for one in woken if _is_due(asleep[one.key], given.now)]
+    statements = _fire(connection, given, loaded.world, due) if due else []
+    for one in due:
+        del asleep[one.key]
+    # Pings have put off the timers of the others since they were armed.
+    finish(connection, [*statements, *([store.rearm(asleep)] if asleep else [])])
+    return len(woken)
+
+
+def _is_due(presence: Presence, now: datetime) -> bool:
+    due_at = store.tick_at(presence)
+    return due_at is not None and due_at <= now
+
+
+def _fire(connection: Connection, given: Given, world: World, due: Sequence[Presented]) -> list[Statement]:
+    causes = [_cause(one, world, given) for one in due]
+    followed, fired = follow(given.catalogue, world, causes, given.now)
+    told, memories = settle(given, world, followed, store.TallyLocks(connection))
+    presences = {one.key: fired.get(one.key, world.installations[one.key].presence) for one in due}
     ticks = [(one.customer_key, _body(cause)) for one, cause in zip(due, causes, strict=True)]
     places = {one.key: (presences[one.key], place) for place, one in enumerate(due)}
     evidence = [presences[one.key].ping for one in due]
     logged = store.save_ticks(ticks, places, now=given.now)
-    finish(connection, [logged, *save_results(given, told, memories, evidence)])
-    return len(due)
+    return [logged, *save_results(given, told, memories, evidence)]
 
 
 def _cause(one: Presented, world: World, given: Given) -> Tick:
