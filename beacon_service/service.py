@@ -1,6 +1,7 @@
 """What one process of the service shares between its requests."""
 
-import secrets
+import os
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -8,10 +9,14 @@ from beacon_service.clock import Clock
 from beacon_service.settings import Settings
 from beacon_service.web.metrics import Metrics
 
+# Seeded by the operating system; asking it for each ping would cost a system call each. Seeds are no secrets.
+_source = random.Random()
+os.register_at_fork(after_in_child=_source.seed)
+
 
 def random_seed() -> int:
-    """63 random bits: they fit a bigint, and no two causes will ever share them."""
-    return secrets.randbits(63)
+    """63 random bits: they fit a bigint, and no two causes are likely ever to share them."""
+    return _source.getrandbits(63)
 
 
 @dataclass(frozen=True, slots=True)

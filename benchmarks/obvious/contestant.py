@@ -20,13 +20,13 @@ SHAPES = ((2, 4), (2, 8), (4, 4))
 
 @dataclass(frozen=True, slots=True)
 class Obvious:
-    """`database_url` is SQLAlchemy's; `connections` at once suit a server with 8 to 16 threads."""
+    """`database_url` is SQLAlchemy's; `connections` as the service has with single pings."""
 
     database_url: str
     workers: int
     threads: int
     name: str = "obvious"
-    connections: int = 16
+    connections: int = 64
     party_size: int = 20
     parties: int = 16
 

@@ -51,7 +51,7 @@ class Service:
 class SinglePings(Service):
     name: str = "single"
     label: str = "beacon-service, single pings"
-    connections: int = 16
+    connections: int = 64
     party_size: int = 20
     parties: int = 128
 
