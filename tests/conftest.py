@@ -13,11 +13,19 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import hypothesis
 import pytest
 from psycopg import sql
 
 from beacon_service import cluster, db, migration
 from beacon_service.settings import Settings
+
+# The first text that Hypothesis makes in a fresh clone costs it seconds, for tables of its own, and the machine may be
+# busy: how long making input takes says nothing of the code. What a test asserts is not touched by this.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 RESET = (Path(__file__).parent / "reset.sql").read_text()
 HOME = pytest.StashKey[Path]()

@@ -85,7 +85,11 @@ def test_a_value_without_a_cast_goes_as_psycopg_would_send_it(engine, value):
         assert db.round_trip(connection, [Statement("SELECT %s", [value])]) == [[(value,)]]
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     numbers=st.lists(st.none() | st.integers(-(2**63), 2**63 - 1)),
     texts=st.lists(st.none() | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))),

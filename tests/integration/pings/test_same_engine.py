@@ -203,7 +203,11 @@ def restore(test_cluster, worker_database):
     return run
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(sequence=requests)
 def test_http_and_memory_tell_the_same_events_and_decisions(app, clock, restore, sequence):
     restore()
