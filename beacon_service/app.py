@@ -29,6 +29,8 @@ from beacon_service.web import StrictRequest, access_log, body, openapi, problem
 from beacon_service.zones import api as zones
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flask import Response
 
     from beacon_service.web.openapi import Security
@@ -63,6 +65,10 @@ class BeaconApp(APIFlask):
     """APIFlask with our way of reading bodies and of describing what may come back."""
 
     request_class = StrictRequest
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view or hook of ours is a coroutine; Flask would look at each, a dozen times a request."""
+        return func
 
 
 def create_app(settings: Settings | None = None, clock: Clock | None = None) -> APIFlask:

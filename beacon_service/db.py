@@ -101,7 +101,8 @@ def end_session() -> None:
     so that error ends here; left to Flask's teardown it would turn a written answer into an empty 500.
     """
     try:
-        db.session.remove()
+        if db.session.registry.has():  # a ping uses none
+            db.session.remove()
     except sqlalchemy.exc.DBAPIError:
         db.session.registry.clear()
 

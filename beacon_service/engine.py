@@ -16,7 +16,7 @@ import msgspec
 
 from beacon_service.campaigns.caps import ledger_span
 from beacon_service.campaigns.decide import Question, Shared, decide
-from beacon_service.campaigns.model import Decision, Grant, Memory, Moment, Reason, Tally, TallyKey
+from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason, Tally, TallyKey
 from beacon_service.campaigns.programme import Programme
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.ids import derived_uuid, derived_uuid7
@@ -42,6 +42,7 @@ from beacon_service.zones.model import (
 CODE_VERSION = "1"
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,11 +254,22 @@ def _advance(
     presences[cause.installation_key] = msgspec.structs.replace(
         moved,
         heard=sensed.heard,
-        lag_ms=int((now - cause.at) / timedelta(milliseconds=1)),
+        lag_ms=int((now - cause.at) / _MILLISECOND),
         offset_ms=cause.offset_ms,
         ping=(cause.received_on, cause.ping_id),
     )
     return Followed(cause, verdict.status, (), located, (*sensed.moves, *((move, "ping") for move in moves)))
+
+
+_NOTHING_TOLD = Told()
+
+
+class _Chance(NamedTuple):
+    """A moment at which some campaigns may speak."""
+
+    zone: Zone
+    moment: Moment
+    candidates: Sequence[Campaign]
 
 
 @dataclass(slots=True)
@@ -272,9 +284,11 @@ class _SecondPass:
     granted: dict[int, list[Grant]] = field(default_factory=dict)
 
     def tell(self, one: Followed) -> Told:
+        if not one.moves:
+            return _NOTHING_TOLD
         installation = self.world.installations[one.cause.installation_key]
         events: list[Event] = []
-        moments: list[tuple[Zone, Moment]] = []
+        chances: list[_Chance] = []
         for move, made_by in one.moves:
             visit, site_visit = self._join(installation.customer_key, move)
             zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
@@ -282,12 +296,16 @@ class _SecondPass:
             # a phone whose consent was withdrawn nothing: its stays only run out.
             if zone is None or zone.sensitive or not installation.location:
                 continue
-            event = self._event(installation, one.cause, move, made_by)
+            name = _name(one.cause, made_by, move)
+            event = self._event(installation, one.cause, move, made_by, name)
             events.append(event)
-            if visit is not None:
-                moments.append((zone, _moment(event, one.cause, visit, site_visit)))
-        quiet = not moments or self._in_sensitive_zone(installation.customer_key)
-        return Told(tuple(events), () if quiet else self._decide_all(moments))
+            if visit is None:
+                continue
+            candidates = self.catalogue.programme.candidates(zone, move.type, move.dwell_s)
+            if candidates:
+                chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
+        quiet = not chances or self._in_sensitive_zone(installation.customer_key)
+        return Told(tuple(events), () if quiet else self._decide_all(chances))
 
     def _join(self, customer_key: int, move: Move) -> tuple[Visit | None, Visit]:
         """Counts the move into the visits to its zone and its site: (the zone's if it is a moment, the site's)."""
@@ -311,10 +329,12 @@ class _SecondPass:
             for place, visit in self.memories[customer_key].visits.items()
         )
 
-    def _event(self, installation: Installation, cause: Cause, move: Move, made_by: str) -> Event:
+    def _event(
+        self, installation: Installation, cause: Cause, move: Move, made_by: str, name: tuple[object, ...]
+    ) -> Event:
         site, zone = split_zone_key(ZoneKey(move.zone))
         return Event(
-            id=derived_uuid7(self.now, "event", cause.seed, *_name(cause, made_by, move)),
+            id=derived_uuid7(self.now, "event", cause.seed, *name),
             installation_key=installation.key,
             customer_key=installation.customer_key,
             site=site,
@@ -323,14 +343,11 @@ class _SecondPass:
             cause=made_by,
         )
 
-    def _decide_all(self, moments: Sequence[tuple[Zone, Moment]]) -> tuple[Decision, ...]:
+    def _decide_all(self, chances: Sequence[_Chance]) -> tuple[Decision, ...]:
         """Deepest zone first, at most one offer for all of them."""
         decisions: list[Decision] = []
         offered = False
-        for zone, moment in sorted(moments, key=lambda pair: -pair[0].depth):
-            candidates = self.catalogue.programme.candidates(zone, moment.move, moment.dwell_s)
-            if not candidates:
-                continue
+        for zone, moment, candidates in sorted(chances, key=lambda chance: -chance.zone.depth):
             question = self._question(zone, moment)
             if offered:
                 lost = {campaign.id: Reason.ONE_PER_PING.value for campaign in candidates}
@@ -379,9 +396,9 @@ class _SecondPass:
         )
 
 
-def _moment(event: Event, cause: Cause, visit: Visit, site_visit: Visit) -> Moment:
+def _moment(name: tuple[object, ...], event: Event, cause: Cause, visit: Visit, site_visit: Visit) -> Moment:
     return Moment(
-        key=derived_uuid("moment", *_name(cause, event.cause, event.move)),
+        key=derived_uuid("moment", *name),
         customer_key=event.customer_key,
         installation_key=event.installation_key,
         site=event.site,

@@ -17,7 +17,7 @@ _DRAW_STEPS = 1 << 53
 
 def digest(*parts: object) -> bytes:
     """16 bytes that follow from the parts and their order alone; `None` and the empty text differ."""
-    text = "\x1f".join("\x00" if part is None else str(part) for part in parts)
+    text = "\x1f".join(["\x00" if part is None else str(part) for part in parts])
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 

@@ -8,6 +8,7 @@ through psycopg as ever. Format: "Binary array format" of PostgreSQL's array_sen
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain, repeat
+from operator import attrgetter
 from struct import Struct, pack
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ _EPOCH_DAY = date(2000, 1, 1).toordinal()
 _NULL = pack(">i", -1)
 _LENGTH = Struct(">i")
 _HEAD = Struct(">iiIii")
+_encode_json = msgspec.json.Encoder().encode
 
 
 class Codec(NamedTuple):
@@ -42,10 +44,15 @@ def _days(day: date) -> int:
 
 
 def json_bytes(value: Any) -> bytes:
-    """Jsonb on the wire is a version, 1, and the text; bytes are JSON already."""
+    """Json on the wire is its text; bytes are JSON already."""
     if isinstance(value, bytes):
-        return b"\x01" + value
-    return b"\x01" + msgspec.json.encode(value.obj if isinstance(value, Jsonb) else value)
+        return value
+    return _encode_json(value.obj if isinstance(value, Jsonb) else value)
+
+
+def jsonb_bytes(value: Any) -> bytes:
+    """Jsonb on the wire is a version, 1, and the text."""
+    return b"\x01" + json_bytes(value)
 
 
 def _fixed(one_oid: int, array_oid: int, code: str, convert: Convert | None = None) -> tuple[Codec, Codec]:
@@ -70,16 +77,13 @@ def _varying(one_oid: int, array_oid: int, encode: Encode) -> tuple[Codec, Codec
     """The codecs of a type whose values differ in length, and of its arrays."""
 
     def body(values: Sequence[Any]) -> bytes:
-        parts: list[bytes] = []
         length = _LENGTH.pack
-        for value in values:
-            if value is None:
-                parts.append(_NULL)
-            else:
-                encoded = encode(value)
-                parts.append(length(len(encoded)))
-                parts.append(encoded)
-        return b"".join(parts)
+        if None in values:
+            whole = [_NULL if value is None else length(len(one := encode(value))) + one for value in values]
+            return b"".join(whole)
+        encoded = list(map(encode, values))
+        lengths = map(length, map(len, encoded))
+        return b"".join(chain.from_iterable(zip(lengths, encoded, strict=True)))
 
     return Codec(one_oid, encode), _array(one_oid, array_oid, body)
 
@@ -102,10 +106,11 @@ _TYPES: Mapping[str, tuple[Codec, Codec]] = {
     "boolean": _fixed(16, 1000, "?"),
     "timestamptz": _fixed(1184, 1185, "q", microseconds),
     "date": _fixed(1082, 1182, "i", _days),
-    "uuid": _varying(2950, 2951, lambda value: value.bytes),
+    "uuid": _varying(2950, 2951, attrgetter("bytes")),
     "text": _varying(25, 1009, str.encode),
     "bytea": _varying(17, 1001, bytes),
-    "jsonb": _varying(3802, 3807, json_bytes),
+    "json": _varying(114, 199, json_bytes),
+    "jsonb": _varying(3802, 3807, jsonb_bytes),
 }
 
 CODECS: Mapping[str, Codec] = {

@@ -160,9 +160,9 @@ def _declare(view: View, access: Access) -> View:
 def _enforce(access: Access, gate: Gate) -> None:
     if access.admits == "public" or (access.admits == "local" and is_local()):
         return
-    key_hash = bearer_hash(request.headers.get("Authorization"))
     if access.admits == "own":
-        return  # a key is at least there; whose it is, the view finds out
+        return
+    key_hash = bearer_hash(request.headers.get("Authorization"))
     named = (request.view_args or {}).get("installation_id")
     now = gate.clock.now()
     if access.admits == "installation":

@@ -1,9 +1,10 @@
 """How often: what a cap counts of a customer's ledger, and what it claims of the counts that customers share."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from beacon_service.campaigns.model import Campaign, Cap, Charge, Grant, TallyKey, Window
 from beacon_service.campaigns.windows import DURATIONS, calendar_start, rolling_since
@@ -13,8 +14,7 @@ POLICY_OWNER = "*policy"
 _DAY = Window("calendar", 1, "day")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """Where and when caps are judged."""
 
     now: datetime
@@ -23,12 +23,14 @@ class Standing:
     visit_started_at: datetime  # of the visit to the site
 
 
-def counted(cap: Cap, owner: str, ledger: Iterable[Grant], standing: Standing) -> int:
+def counted(cap: Cap, owner: str, ledger: Sequence[Grant], standing: Standing) -> int:
     """How much of a customer's cap is used, by the ledger alone.
 
     A held-out grant counts towards its own campaign's caps, as if it had been offered and looked at, and never
     towards the contact policy.
     """
+    if not ledger:
+        return 0
     after_at, start_at = _bounds(cap, standing)
     total = 0
     for grant in ledger:

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -58,7 +59,7 @@ class Shared:
         self._spent[charge.key] = self._spent.get(charge.key, 0) + charge.amount
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Question:
     """All that the rules may know."""
 
@@ -74,7 +75,7 @@ class Question:
     counts: list[tuple[str, str, int, int]] = field(default_factory=list)
     _claims: dict[str, tuple[Charge, ...]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def standing(self) -> Standing:
         return Standing(self.now, self.time_zone, self.moment.site, self.moment.visit_started_at)
 
@@ -151,7 +152,11 @@ RULES: tuple[Rule, ...] = (
 
 def verdict(question: Question, campaign: Campaign) -> Reason | None:
     """The first rule that says no, or None."""
-    return next((reason for rule in RULES if (reason := rule(question, campaign)) is not None), None)
+    for rule in RULES:
+        reason = rule(question, campaign)
+        if reason is not None:
+            return reason
+    return None
 
 
 def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
@@ -250,7 +255,7 @@ def _shared_holds(question: Question, campaign: Campaign, prefix: str) -> bool:
 
 
 def _lost_for_shared(question: Question, reason: Reason | None, campaign: Campaign) -> bool:
-    if reason not in {Reason.CAP, Reason.POLICY, Reason.BUDGET}:
+    if reason is not Reason.CAP and reason is not Reason.POLICY and reason is not Reason.BUDGET:
         return False
     return any(
         charge.binding and not question.shared.has_room(charge) for charge in question.claims(campaign)

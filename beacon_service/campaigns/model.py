@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from enum import IntFlag, StrEnum
+from functools import cached_property
 from typing import Any, Literal, NewType
 from uuid import UUID
 
@@ -68,7 +69,7 @@ class Window:
     unit: Literal["minute", "hour", "day", "week", "month"] = "day"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cap:
     scope: Literal["campaign", "all"]
     subject: Literal["customer", "site", "total"]
@@ -77,7 +78,7 @@ class Cap:
     window: Window
     tz: str  # an IANA zone, or "site"
 
-    @property
+    @cached_property
     def definition(self) -> str:
         """Names the cap whatever its limit, so that a changed limit binds the same count."""
         window = f"{self.window.kind}.{self.window.n}.{self.window.unit}"

@@ -36,10 +36,7 @@ from beacon_service.web import read_json_bytes
 # An edit or an identification in the very moment makes a transaction begin anew; so many in a row are no accident.
 MOST_ATTEMPTS = 5
 # As many pings as a transaction may take before those that wait for its locks would notice.
-MOST_TOGETHER = 200
-# One transaction at a time in each process: the next group is the larger for it, and what two of them would gain while
-# one waits for the disk they lose by sharing the interpreter. Another process computes meanwhile.
-AT_ONCE = 1
+MOST_TOGETHER = 100
 
 log = structlog.get_logger()
 
@@ -63,10 +60,14 @@ _encode = msgspec.json.Encoder().encode
 
 @blueprint.record_once
 def _set_up(state: BlueprintSetupState) -> None:
-    state.app.extensions[CATALOGUE] = CatalogueCache()
-    state.app.extensions[TOGETHER] = Together(
-        decide_together, size=lambda call: len(call.pings.pings), most=MOST_TOGETHER, at_once=AT_ONCE
-    )
+    app = state.app
+
+    def run(calls: Sequence[Call]) -> Sequence[PingAnswer | Exception]:
+        with app.app_context():
+            return decide_together(calls)
+
+    app.extensions[CATALOGUE] = CatalogueCache()
+    app.extensions[TOGETHER] = Together(run, size=lambda call: len(call.pings.pings), most=MOST_TOGETHER)
 
 
 @blueprint.post("/v1/pings")
@@ -74,9 +75,10 @@ def _set_up(state: BlueprintSetupState) -> None:
 def post_pings() -> Response:
     service: Service = current_app.extensions["beacon"]
     together: Together[Call, PingAnswer] = current_app.extensions[TOGETHER]
+    key_hash = bearer_hash(request.headers.get("Authorization"))
     call = Call(
         pings=parse(read_json_bytes(request, "ping"), most_pings=service.settings.max_pings_per_request),
-        key_hash=bearer_hash(request.headers.get("Authorization")),
+        key_hash=key_hash,
         token_hash=token_hash(request.headers.get(TOKEN_HEADER)),
         address=request.remote_addr,
     )

@@ -24,6 +24,8 @@ from beacon_service.visits.screen import corrected, offset_ms
 # How soon the phone may report again: often enough to see someone pass through an aisle.
 NEXT_PING_AFTER_S = 5
 
+_encode = msgspec.json.Encoder().encode
+
 # (installation, ping_id): one report, however often it is sent.
 PingName = tuple[int, str]
 
@@ -151,7 +153,7 @@ def _cause(name: PingName, ping: ParsedPing, offset: int, given: Given) -> Ping:
         at=corrected(ping.at, offset),
         offset_ms=offset,
         seed=given.seed(),
-        received_on=given.now.date().isoformat(),
+        received_on=given.today,
         sightings=ping.sightings,
         position=ping.position,
     )
@@ -188,8 +190,8 @@ def _row(one: _Kept, world: World) -> StoredPing:
         seed=cause.seed,
         content_hash=one.new.parsed.content_hash,
         body=one.new.parsed.body,
-        fix=msgspec.json.encode(one.followed.located) if one.followed.status == "accepted" else None,
-        answer=msgspec.json.encode(one.answer) if one.answer else None,
+        fix=_encode(one.followed.located) if one.followed.status == "accepted" else None,
+        answer=_encode(one.answer) if one.answer else None,
     )
 
 

@@ -107,6 +107,7 @@ class PingRequest(Struct, frozen=True):
 _request = msgspec.json.Decoder(_RequestIn)
 _ping = msgspec.json.Decoder(PingIn)
 _only_id = msgspec.json.Decoder(_OnlyId)
+_encode = msgspec.json.Encoder().encode
 
 
 def parse(body: bytes, *, most_pings: int) -> PingRequest:
@@ -134,7 +135,7 @@ def _parse_ping(raw: Raw) -> ParsedPing | Unreadable:
         sightings = tuple(map(_sighting, ping.sightings))
     except (msgspec.ValidationError, ValueError) as error:
         return Unreadable(_id_of(raw), str(error))
-    body = msgspec.json.encode(ping)
+    body = _encode(ping)
     return ParsedPing(
         ping_id=ping.ping_id,
         at=ping.at,

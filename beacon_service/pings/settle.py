@@ -6,8 +6,9 @@ back to the savepoint first and the union is taken anew.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from functools import cached_property
 
 from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
@@ -23,12 +24,17 @@ MOST_ROUNDS = 3
 LockTallies = Callable[[Mapping[TallyKey, Charge]], Mapping[TallyKey, Tally]]
 
 
-class Given(NamedTuple):
+@dataclass(frozen=True)
+class Given:
     """When and by what a step is decided; `seed` draws a fresh one for each cause."""
 
     now: datetime
     catalogue: Catalogue
     seed: Callable[[], int]
+
+    @cached_property
+    def today(self) -> str:
+        return self.now.date().isoformat()
 
 
 def settle(

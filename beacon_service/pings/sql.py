@@ -29,7 +29,7 @@ FROM unnest(%(installations)b::bigint[], %(ids)b::text[]) AS asked (installation
 CROSS JOIN LATERAL (
     SELECT content_hash, answer FROM pings
     WHERE installation_key = asked.installation_key AND ping_id = asked.ping_id
-        AND received_on > %(since)b::date
+        AND received_on > %(since)b::date AND received_on <= %(today)b::date
     LIMIT 1
 ) AS p
 """
@@ -107,14 +107,14 @@ stored AS (
     FROM drawn, unnest(
         %(installations)b::bigint[], %(ping_ids)b::text[], %(customers)b::bigint[], %(statuses)b::text[],
         %(ats)b::timestamptz[], %(offsets)b::bigint[], %(seeds)b::bigint[], %(hashes)b::bytea[],
-        %(bodies)b::jsonb[], %(fixes)b::jsonb[], %(answers)b::jsonb[]
+        %(bodies)b::json[], %(fixes)b::json[], %(answers)b::json[]
     ) WITH ORDINALITY AS given (
         installation_key, ping_id, customer_key, status, at, offset_ms, seed, content_hash, body, fix, answer, place)
 )
 INSERT INTO presence (installation_key, state, tick_at, last_seq)
 SELECT given.installation_key, given.state, given.tick_at, drawn.seq + given.place
 FROM drawn, unnest(
-    %(present)b::bigint[], %(states)b::jsonb[], %(ticks)b::timestamptz[], %(places)b::bigint[]
+    %(present)b::bigint[], %(states)b::json[], %(ticks)b::timestamptz[], %(places)b::bigint[]
 ) AS given (installation_key, state, tick_at, place)
 ON CONFLICT (installation_key) DO UPDATE
 SET state = excluded.state, last_seq = excluded.last_seq, tick_at = CASE
@@ -139,7 +139,7 @@ logged AS (
 )
 UPDATE presence SET state = given.state, tick_at = given.tick_at, last_seq = drawn.seq + given.place
 FROM drawn, unnest(
-    %(present)b::bigint[], %(states)b::jsonb[], %(ticks)b::timestamptz[], %(places)b::bigint[]
+    %(present)b::bigint[], %(states)b::json[], %(ticks)b::timestamptz[], %(places)b::bigint[]
 ) AS given (installation_key, state, tick_at, place)
 WHERE presence.installation_key = given.installation_key AND presence.installation_key = ANY(%(present)b::bigint[])
 """
@@ -147,7 +147,7 @@ WHERE presence.installation_key = given.installation_key AND presence.installati
 SAVE_MOVES = """
 WITH remembered AS (
     UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)b::bigint
-    FROM unnest(%(customers)b::bigint[], %(memories)b::jsonb[]) AS given (key, memory)
+    FROM unnest(%(customers)b::bigint[], %(memories)b::json[]) AS given (key, memory)
     WHERE customers.key = given.key AND customers.key = ANY(%(customers)b::bigint[])
 )
 INSERT INTO moves (

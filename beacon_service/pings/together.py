@@ -1,28 +1,24 @@
 """Requests that arrive together share one transaction: most of what a single ping costs is its transaction.
 
-Nobody waits for company. Who finds a free turn takes along whatever has queued up meanwhile, and answers for all
-("flat combining": Hendler, Incze, Shavit and Tzafrir, SPAA 2010). Alone, a request pays a lock and nothing more.
+Nobody waits for company. One thread decides for all of a process: while a group is in its transaction the next one
+queues up, and goes as a whole when its turn comes ("group commit"). That the turn never passes from thread to thread
+matters more than the hop to this one and back: a thread that is woken has to win the interpreter first, and with
+many at work a turn stood idle longer than it took.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Generic, NamedTuple, TypeVar
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-class _Ticket(Generic[Job, Result]):
-    """A job on its way: queued, taken by somebody, done."""
-
-    __slots__ = ("done", "job", "outcome", "taken")
-
-    def __init__(self, job: Job) -> None:
-        self.job = job
-        self.taken = False
-        self.done = threading.Event()
-        self.outcome: Result | Exception | None = None
+class _Ticket(NamedTuple, Generic[Job, Result]):
+    job: Job
+    answer: "Future[Result]"
 
 
 class Together(Generic[Job, Result]):
@@ -34,47 +30,55 @@ class Together(Generic[Job, Result]):
         *,
         size: Callable[[Job], int],
         most: int,
-        at_once: int,
     ) -> None:
-        """`run` answers for each job; a group is of `most` in `size` unless one job alone is larger; `at_once` run."""
+        """`run` answers for each job; a group is of `most` in `size` unless one job alone is larger."""
         self._run = run
         self._size = size
         self._most = most
-        self._turns = threading.Semaphore(at_once)
-        self._queue: deque[_Ticket[Job, Result]] = deque()
-        self._queueing = threading.Lock()
+        self._queue: SimpleQueue[_Ticket[Job, Result]] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def __call__(self, job: Job) -> Result:
-        ticket: _Ticket[Job, Result] = _Ticket(job)
-        with self._queueing:
-            self._queue.append(ticket)
-        with self._turns:
-            while group := self._take(ticket):
-                self._lead(group)
-        ticket.done.wait()
-        if isinstance(ticket.outcome, Exception):
-            raise ticket.outcome
-        assert ticket.outcome is not None, "whoever took it has answered"
-        return ticket.outcome
+        ticket: _Ticket[Job, Result] = _Ticket(job, Future())
+        self._queue.put(ticket)
+        if self._thread is None:
+            self._start()
+        return ticket.answer.result()
 
-    def _take(self, ticket: _Ticket[Job, Result]) -> list[_Ticket[Job, Result]]:
-        """The next group, first come first served; none once the ticket is in somebody's."""
-        group: list[_Ticket[Job, Result]] = []
-        size = 0
-        with self._queueing:
-            while self._queue and not (ticket.taken and not group):
-                size += self._size(self._queue[0].job)
-                if group and size > self._most:
+    def _start(self) -> None:
+        """With the first job, so in the process that serves and not in one that it was forked from."""
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._serve, name="together", daemon=True)
+                self._thread.start()
+
+    def _serve(self) -> None:
+        for group in self._groups():
+            try:
+                outcomes: Sequence[Result | Exception] = self._run([ticket.job for ticket in group])
+            except Exception as error:  # noqa: BLE001 - it is raised in each thread that waits for it
+                outcomes = [error] * len(group)
+            for ticket, outcome in zip(group, outcomes, strict=True):
+                if isinstance(outcome, Exception):
+                    ticket.answer.set_exception(outcome)
+                else:
+                    ticket.answer.set_result(outcome)
+
+    def _groups(self) -> Iterator[list[_Ticket[Job, Result]]]:
+        """All that is queued, first come first served, as far as it fits; what does not begins the next group."""
+        ticket = self._queue.get()
+        while True:
+            group, size = [ticket], self._size(ticket.job)
+            while True:
+                try:
+                    ticket = self._queue.get_nowait()
+                except Empty:
+                    yield group
+                    ticket = self._queue.get()
                     break
-                self._queue[0].taken = True
-                group.append(self._queue.popleft())
-        return group
-
-    def _lead(self, group: Sequence[_Ticket[Job, Result]]) -> None:
-        try:
-            outcomes: Sequence[Result | Exception] = self._run([ticket.job for ticket in group])
-        except Exception as error:  # noqa: BLE001 - it is raised in each thread that waits for it
-            outcomes = [error] * len(group)
-        for ticket, outcome in zip(group, outcomes, strict=True):
-            ticket.outcome = outcome
-            ticket.done.set()
+                size += self._size(ticket.job)
+                if size > self._most:
+                    yield group
+                    break
+                group.append(ticket)

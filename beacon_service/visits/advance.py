@@ -83,7 +83,12 @@ def fire(presence: Presence, until: datetime, places: Places) -> tuple[Presence,
 
 def next_due(presence: Presence) -> datetime | None:
     """When the next timer is due, on the phone's clock."""
-    return min((due.at for stay in presence.stays if (due := _next_timer(stay))), default=None)
+    earliest_at = None
+    for stay in presence.stays:
+        due = _next_timer(stay)
+        if due is not None and (earliest_at is None or due.at < earliest_at):
+            earliest_at = due.at
+    return earliest_at
 
 
 def primary(presence: Presence, places: Places) -> ZoneKey | None:

@@ -52,17 +52,20 @@ def screen(
     """
     if not location_consent:  # then nothing else of the ping is looked at either
         return Verdict("rejected", ("no_location_consent",))
-    checks = {
-        "too_old": received_at - at > TOO_OLD,
-        "too_new": at - received_at > TOO_NEW,
-        "mocked_location": position is not None and position.mocked,
-        "impossible_jump": position is not None and _jumps(presence, position, at),
-    }
-    reasons = tuple(reason for reason, holds in checks.items() if holds)
+    reasons: list[str] = []
+    if received_at - at > TOO_OLD:
+        reasons.append("too_old")
+    if at - received_at > TOO_NEW:
+        reasons.append("too_new")
+    if position is not None and position.mocked:
+        reasons.append("mocked_location")
+    if position is not None and _jumps(presence, position, at):
+        reasons.append("impossible_jump")
     if reasons:
-        return Verdict("rejected", reasons)
-    applied = (presence.last_at, presence.fired_at)
-    return LATE if any(instant is not None and at < instant for instant in applied) else ACCEPTED
+        return Verdict("rejected", tuple(reasons))
+    if presence.last_at is not None and at < presence.last_at:
+        return LATE
+    return LATE if presence.fired_at is not None and at < presence.fired_at else ACCEPTED
 
 
 def offset_ms(kept: int, sent_at: datetime | None, received_at: datetime) -> int:
@@ -81,6 +84,8 @@ def offset_ms(kept: int, sent_at: datetime | None, received_at: datetime) -> int
 
 def corrected(at: datetime, offset: int) -> datetime:
     """`at` on the server's clock; at the ends of the calendar it stops, to be rejected for its age."""
+    if offset == 0:
+        return at
     try:
         return at + timedelta(milliseconds=offset)
     except OverflowError:

@@ -6,10 +6,10 @@ timer that is due. All that could be argued over about presence is a row of TRAN
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from beacon_service.visits.evidence import Evidence
@@ -31,8 +31,7 @@ SILENCE_S = 420
 SILENT_EXIT_PROBABILITY = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Learned:
+class Learned(Struct, frozen=True):
     """What there is to know at one instant about one stay."""
 
     key: str
@@ -40,7 +39,7 @@ class Learned:
     zone: Zone | None = None
     stay: Stay | None = None
     probability: float = 0.0
-    dwells: Mapping[ZoneKey, tuple[int, ...]] = field(default_factory=dict)  # to arm besides the zone's own
+    dwells: Mapping[ZoneKey, tuple[int, ...]] = {}  # to arm besides the zone's own
 
     @property
     def present(self) -> Stay:

@@ -6,26 +6,33 @@ query strings, keys, tokens, network addresses and bodies are never written, her
 
 from __future__ import annotations
 
-import secrets
+import os
+import random
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, g, request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from beacon_service.web.metrics import Metrics
 
 log = structlog.get_logger()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # The API answers JSON to programs; nothing of it is ever to be shown, framed, sniffed or kept by a browser.
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
+)
+# Requests are numbered to be found in a log, not to be secret; asking the system each time would cost a call to it,
+# and the interpreter to whoever is waiting for it.
+_numbers = random.Random()
+os.register_at_fork(after_in_child=_numbers.seed)
 
 
 def install(app: Flask, metrics: Metrics) -> None:
@@ -34,10 +41,11 @@ def install(app: Flask, metrics: Metrics) -> None:
     This runs on every ping: the logger is bound once, and each of Flask's proxies is asked once.
     """
     write = log.bind().info
+    app.wsgi_app = _with_security_headers(app.wsgi_app)  # type: ignore[method-assign]
 
     @app.before_request
     def begin() -> None:
-        g.request_id = secrets.token_hex(8)
+        g.request_id = f"{_numbers.getrandbits(64):016x}"
         g.began = time.perf_counter()
 
     @app.after_request
@@ -45,7 +53,6 @@ def install(app: Flask, metrics: Metrics) -> None:
         duration_s = time.perf_counter() - g.began
         request_id, route, method = g.request_id, route_template(), request.method
         method = method if method in METHODS else "other"
-        response.headers.extend(SECURITY_HEADERS)
         response.headers["Request-Id"] = request_id
         metrics.count(method, route, response.status_code, duration_s)
         write(
@@ -57,6 +64,18 @@ def install(app: Flask, metrics: Metrics) -> None:
             duration_ms=round(duration_s * 1000, 2),
         )
         return response
+
+
+def _with_security_headers(wsgi_app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """They are the same on every answer, so they join it where it leaves, without being checked each time."""
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            return start_response(status, [*headers, *SECURITY_HEADERS], exc_info)
+
+        return wsgi_app(environ, start)
+
+    return answer
 
 
 def route_template() -> str:

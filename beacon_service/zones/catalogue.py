@@ -5,6 +5,7 @@ come is told in `tests/integration/zones`). `Places` is a value: an edit makes a
 with the old one goes on undisturbed.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -108,6 +109,7 @@ class Places:
     zones: Mapping[ZoneKey, Zone] = field(default_factory=_nothing)
     beacons: Mapping[BeaconId, Transmitter] = field(default_factory=_nothing)
     index: ZoneIndex = field(repr=False, default_factory=lambda: ZoneIndex(()))
+    floor_counts: Mapping[SiteId, int] = field(repr=False, default_factory=Counter)
     # Every identity that some beacon has, with the one active beacon that it names, if it is just one.
     _heard_as: Mapping[Identity, Beacon | None] = field(repr=False, default_factory=_nothing)
 
@@ -118,6 +120,9 @@ class Places:
             sites=_merged(self.sites, changes.of("site"), _site),
             floors=_merged(self.floors, changes.of("floor"), _floor),
         )
+        if changes.names("floor"):
+            counts = Counter(floor.site for floor in places.floors.values())
+            places = replace(places, floor_counts=counts)
         if changes.names("zone"):
             zones = _with_measures(_merged(self.zones, changes.of("zone"), _zone))
             places = replace(places, zones=zones, index=ZoneIndex(zones.values()))

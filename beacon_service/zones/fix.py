@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from beacon_service.geo import METRES_PER_DEGREE, degrees
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.model import Beacon, Position, Zone
@@ -21,8 +23,7 @@ FLOOR_SHARPNESS = 2.0
 UNKNOWN_FLOOR_SHARE = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Struct, frozen=True):
     """A place, the radius that holds the phone with 68 %, and how likely a zone's floor is."""
 
     source: str
@@ -79,8 +80,7 @@ def of_position(places: Places, position: Position) -> Fix:
             return 1.0
         if position.floor is not None:
             return 0.0
-        floors = sum(floor.site == zone.site for floor in places.floors.values())
-        return 1.0 if floors == 1 else UNKNOWN_FLOOR_SHARE
+        return 1.0 if places.floor_counts[zone.site] == 1 else UNKNOWN_FLOOR_SHARE
 
     accuracy_m = max(position.accuracy_m, LEAST_POSITION_ACCURACY_M)
     return Fix("position", position.longitude, position.latitude, accuracy_m, position.floor, floor_share)

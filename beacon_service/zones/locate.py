@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
-from beacon_service.geo import degrees
+from beacon_service.geo import METRES_PER_DEGREE
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.fix import Fix, Hearing, is_usable, of_beacons, of_position
 from beacon_service.zones.model import NOWHERE, BeaconId, Heard, Located, Position, Sighting
@@ -98,7 +99,7 @@ def _zones(places: Places, fixes: Sequence[Fix]) -> Iterator[tuple[tuple[str, fl
     shares: list[list[tuple[str, float]]] = [[] for _ in fixes]
     if fixes and places.index.zones:
         centres = np.array([(fix.longitude, fix.latitude) for fix in fixes])
-        radii = np.array([_radius(fix) for fix in fixes])
+        radii = _radii(centres[:, 1], np.array([fix.accuracy_m for fix in fixes]))
         points = centres[:, None, :] + SPREAD[None, :, :] * radii[:, None, :]
         for group, number, count in zip(
             *(found.tolist() for found in places.index.shares(points)), strict=True
@@ -110,7 +111,7 @@ def _zones(places: Places, fixes: Sequence[Fix]) -> Iterator[tuple[tuple[str, fl
     return (tuple(sorted(found, key=lambda one: (-one[1], one[0]))) for found in shares)
 
 
-def _radius(fix: Fix) -> tuple[float, float]:
-    """The 68 % radius in degrees of longitude and latitude."""
-    east, north = degrees(1.0, 1.0, fix.latitude)
-    return fix.accuracy_m * east, fix.accuracy_m * north
+def _radii(latitudes: NDArray[np.float64], accuracies_m: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The 68 % radii in degrees of longitude and latitude, (n, 2); see `geo.degrees`."""
+    north = accuracies_m / METRES_PER_DEGREE
+    return np.stack([north / np.maximum(0.01, np.cos(np.radians(latitudes))), north], axis=1)

@@ -5,7 +5,7 @@ more. So an installation remembers what it heard for some seconds, and places ar
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from beacon_service.zones.catalogue import Places
@@ -54,9 +54,11 @@ def freshness(heard: Heard, at: datetime) -> float:
 
 
 def remember(
-    places: Places, heard: Sequence[Heard], sightings: Iterable[Sighting], at: datetime
+    places: Places, heard: Sequence[Heard], sightings: Sequence[Sighting], at: datetime
 ) -> tuple[tuple[Heard, ...], bool]:
     """The memory after these sightings, strongest first, and whether any of them was of a known beacon."""
+    if not heard and not sightings:  # a phone outdoors, or one that only has a position
+        return (), False
     memory = {one.beacon: one for one in heard if at - one.at <= MEMORY}
     by_beacon: dict[BeaconId, list[Sighting]] = {}
     for sighting in sightings:

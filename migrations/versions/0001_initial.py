@@ -119,7 +119,7 @@ CREATE TABLE customers (
     anonymous boolean NOT NULL,
     attributes jsonb NOT NULL DEFAULT '{}',
     marketing boolean NOT NULL DEFAULT false,
-    memory jsonb NOT NULL DEFAULT '{}',     -- visits and hold-out arms: campaigns.model.Memory
+    memory json NOT NULL DEFAULT '{}',     -- visits and hold-out arms: campaigns.model.Memory
     last_seq bigint NOT NULL DEFAULT 0,
     version bigint NOT NULL DEFAULT 1,      -- for ETag; the brand's own edits only
     created_at timestamptz NOT NULL,
@@ -147,7 +147,7 @@ CREATE INDEX installations_customer ON installations (customer_key);
 -- Where an installation is held to be; rewritten by each of its pings, so narrow and mostly HOT.
 CREATE TABLE presence (
     installation_key bigint PRIMARY KEY REFERENCES installations,
-    state jsonb NOT NULL,                   -- visits.model.Presence
+    state json NOT NULL,                    -- visits.model.Presence
     tick_at timestamptz,                    -- server time at which the earliest timer may be due
     last_seq bigint NOT NULL
 ) WITH (fillfactor = 60);
@@ -191,9 +191,9 @@ CREATE TABLE pings (
     catalogue_version bigint NOT NULL,
     seed bigint NOT NULL,
     content_hash bytea NOT NULL,
-    body jsonb NOT NULL,                    -- the ping as it came, sightings and position
-    fix jsonb,                              -- where that was held to be: zones.model.Located
-    answer jsonb,                           -- events and decisions it led to, as rendered then
+    body json NOT NULL,                     -- the ping as it came, sightings and position
+    fix json,                               -- where that was held to be: zones.model.Located
+    answer json,                            -- events and decisions it led to, as rendered then
     PRIMARY KEY (installation_key, ping_id, received_on)
 ) PARTITION BY RANGE (received_on);
 CREATE INDEX pings_seq ON pings USING brin (seq);

@@ -9,13 +9,13 @@ import pytest
 from beacon_service.pings.together import Together
 
 
-def together(run, *, most=200, at_once=1):
-    return Together(run, size=lambda job: 1, most=most, at_once=at_once)
+def together(run, *, most=200):
+    return Together(run, size=lambda job: 1, most=most)
 
 
 def test_each_thread_gets_its_own_result():
     with ThreadPoolExecutor(16) as pool:
-        double = together(lambda jobs: [2 * job for job in jobs], at_once=2)
+        double = together(lambda jobs: [2 * job for job in jobs])
         assert list(pool.map(double, range(500))) == [2 * n for n in range(500)]
 
 
@@ -45,7 +45,7 @@ def queue_behind(runner, first_in, let_go, jobs):
         first = pool.submit(runner, "first")
         assert first_in.wait(5)
         others = [pool.submit(runner, job) for job in jobs]
-        while len(runner._queue) < len(jobs):
+        while runner._queue.qsize() < len(jobs):
             time.sleep(0.001)
         let_go.set()
         return [one.result(5) for one in [first, *others]]
