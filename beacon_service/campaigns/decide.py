@@ -10,6 +10,8 @@ from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted
 from beacon_service.campaigns.model import (
     Campaign,
@@ -59,8 +61,7 @@ class Shared:
         self._spent[charge.key] = self._spent.get(charge.key, 0) + charge.amount
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(Struct, frozen=True, dict=True):
     """All that the rules may know."""
 
     moment: Moment
@@ -72,8 +73,8 @@ class Question:
     time_zone: ZoneInfo
     policy: Policy
     shared: Shared
-    counts: list[tuple[str, str, int, int]] = field(default_factory=list)
-    _claims: dict[str, tuple[Charge, ...]] = field(default_factory=dict)
+    counts: list[tuple[str, str, int, int]] = []
+    _claims: dict[str, tuple[Charge, ...]] = {}
 
     @cached_property
     def standing(self) -> Standing:

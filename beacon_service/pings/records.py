@@ -1,7 +1,6 @@
 """What the ping path loads and saves, as values between `store` and its callers."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -9,8 +8,7 @@ import msgspec
 from beacon_service.engine import World
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(msgspec.Struct, frozen=True):
     """An installation as it is found by the id that a request names, before any lock."""
 
     key: int
@@ -20,16 +18,14 @@ class Presented:
     revoked: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """A ping that was stored before, under its installation and id."""
 
     content_hash: bytes
     answer: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(msgspec.Struct, frozen=True):
     """The world under its locks, and the configuration's version as of then."""
 
     world: World

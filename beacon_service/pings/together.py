@@ -12,6 +12,9 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
+# One computes while the other waits for the database; a third would only fight them for the interpreter.
+LARGE_AT_ONCE = 2
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
@@ -35,11 +38,15 @@ class Together(Generic[Job, Result]):
         self._run = run
         self._size = size
         self._most = most
+        self._large = threading.Semaphore(LARGE_AT_ONCE)
         self._queue: SimpleQueue[_Ticket[Job, Result]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def __call__(self, job: Job) -> Result:
+        if self._size(job) >= self._most:
+            with self._large:
+                return _of(self._run([job])[0])
         ticket: _Ticket[Job, Result] = _Ticket(job, Future())
         self._queue.put(ticket)
         if self._thread is None:
@@ -82,3 +89,9 @@ class Together(Generic[Job, Result]):
                     yield group
                     break
                 group.append(ticket)
+
+
+def _of(outcome: Result | Exception) -> Result:
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
