@@ -51,6 +51,9 @@ full_page_writes = on
 synchronous_commit = on
 shared_buffers = '256MB'
 max_wal_size = '2GB'
+# Half of the log are images of whole pages, of which a third is left; a commit waits for that much less.
+wal_compression = lz4
+wal_buffers = '64MB'
 """
 UNSAFE = """\
 fsync = off
@@ -63,7 +66,7 @@ COMMON = f"""\
 port = {PORT}
 listen_addresses = ''
 unix_socket_permissions = 0700
-max_connections = 100
+max_connections = 200
 timezone = 'UTC'
 log_timezone = 'UTC'
 jit = off

@@ -224,22 +224,25 @@ def _sense(
 ) -> _Sensed:
     """Screen, and fire the timers that were due before; what a rejected ping says is looked at no further."""
     before = presences[installation.key]
-    verdict = ACCEPTED if isinstance(cause, Tick) else _screened(cause, before, installation, now)
+    if isinstance(cause, Tick):
+        presences[installation.key], moves = fire(before, cause.until_at, catalogue.places)
+        return _Sensed(cause, ACCEPTED, _timed(moves))
+    verdict = screen(
+        before,
+        at=cause.at,
+        received_at=now,
+        position=cause.position,
+        location_consent=installation.location,
+    )
     if verdict.status != "accepted":
         return _Sensed(cause, verdict)
-    until_at = cause.until_at if isinstance(cause, Tick) else cause.at
-    fired, moves = fire(before, until_at, catalogue.places)
-    presences[installation.key] = fired
-    timed = tuple((move, "timer") for move in moves)
-    if isinstance(cause, Tick):
-        return _Sensed(cause, verdict, timed)
-    fix, heard = sense(catalogue.places, fired.heard, cause.sightings, cause.position, cause.at)
-    return _Sensed(cause, verdict, timed, fix, heard)
+    presences[installation.key], moves = fire(before, cause.at, catalogue.places)
+    fix, heard = sense(catalogue.places, before.heard, cause.sightings, cause.position, cause.at)
+    return _Sensed(cause, verdict, _timed(moves), fix, heard)
 
 
-def _screened(ping: Ping, before: Presence, installation: Installation, now: datetime) -> Verdict:
-    consent = installation.location
-    return screen(before, at=ping.at, received_at=now, position=ping.position, location_consent=consent)
+def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
+    return tuple([(move, "timer") for move in moves]) if moves else ()
 
 
 def _advance(

@@ -22,6 +22,8 @@ from psycopg.types.numeric import Int8BinaryDumper
 from beacon_service.wire import CODECS, Codec
 
 Row = tuple[Any, ...]
+# (text, types) -> name of what a connection has prepared.
+Prepared = dict[tuple[bytes, tuple[int, ...]], bytes]
 Connection = psycopg.Connection[Row]
 
 # What steers the transaction is not worth preparing.
@@ -85,8 +87,16 @@ class _Adaptation:
 
 
 _ADAPTATION = _Adaptation()
-# What each connection has prepared: (text, types) -> name.
-_prepared: WeakKeyDictionary[Connection, dict[tuple[bytes, tuple[int, ...]], bytes]] = WeakKeyDictionary()
+
+
+class _Kept(NamedTuple):
+    """What is kept with a connection: what it has prepared, and what reads its rows."""
+
+    prepared: Prepared
+    reader: Transformer
+
+
+_kept: WeakKeyDictionary[Connection, _Kept] = WeakKeyDictionary()
 
 
 def send(connection: Connection, statements: Sequence[Statement], *, commit: bool) -> list[list[Row]]:
@@ -95,16 +105,17 @@ def send(connection: Connection, statements: Sequence[Statement], *, commit: boo
     The first error is raised, and what followed it has not run.
     """
     pgconn = connection.pgconn
+    kept = _kept.get(connection) or _kept.setdefault(connection, _Kept({}, Transformer(_ADAPTATION)))
     pgconn.enter_pipeline_mode()
     try:
-        expected = _send_all(connection, statements, commit=commit)
+        expected = _send_all(pgconn, kept.prepared, statements, commit=commit)
     except BaseException:
         _synchronise(pgconn)
         raise
     results = _synchronise(pgconn)
-    _remember_prepared(connection, expected, results)
+    _remember_prepared(kept.prepared, expected, results)
     _raise_first_error(results, commit=commit)
-    return [_rows(results[index]) for index in expected.answers]
+    return [_rows(kept.reader, results[index]) for index in expected.answers]
 
 
 class _Expected(NamedTuple):
@@ -114,8 +125,9 @@ class _Expected(NamedTuple):
     prepared: list[tuple[int, tuple[bytes, tuple[int, ...]], bytes]]
 
 
-def _send_all(connection: Connection, statements: Sequence[Statement], *, commit: bool) -> _Expected:
-    pgconn, known = connection.pgconn, _prepared.setdefault(connection, {})
+def _send_all(
+    pgconn: pq.abc.PGconn, known: Prepared, statements: Sequence[Statement], *, commit: bool
+) -> _Expected:
     expected, sent = _Expected([], []), 0
     if pgconn.transaction_status == TransactionStatus.IDLE:
         pgconn.send_query_params(b"BEGIN", None)
@@ -171,13 +183,11 @@ def _receive(pgconn: pq.abc.PGconn) -> list[pq.abc.PGresult]:
         results.append(result)
 
 
-def _remember_prepared(
-    connection: Connection, expected: _Expected, results: Sequence[pq.abc.PGresult]
-) -> None:
+def _remember_prepared(known: Prepared, expected: _Expected, results: Sequence[pq.abc.PGresult]) -> None:
     """Prepared statements outlive their transaction; one behind an error was never made."""
     for index, key, name in expected.prepared:
         if results[index].status == ExecStatus.COMMAND_OK:
-            _prepared[connection][key] = name
+            known[key] = name
 
 
 def _raise_first_error(results: Sequence[pq.abc.PGresult], *, commit: bool) -> None:
@@ -190,12 +200,11 @@ def _raise_first_error(results: Sequence[pq.abc.PGresult], *, commit: bool) -> N
         raise psycopg.errors.InFailedSqlTransaction(message)
 
 
-def _rows(result: pq.abc.PGresult) -> list[Row]:
+def _rows(reader: Transformer, result: pq.abc.PGresult) -> list[Row]:
     if result.status != ExecStatus.TUPLES_OK or result.ntuples == 0:
         return []
-    transformer = Transformer(_ADAPTATION)
-    transformer.set_pgresult(result)
-    return transformer.load_rows(0, result.ntuples, tuple)
+    reader.set_pgresult(result)
+    return reader.load_rows(0, result.ntuples, tuple)
 
 
 def _encoded(

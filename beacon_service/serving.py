@@ -44,7 +44,7 @@ def _granian(settings: Settings, target: str) -> list[str]:
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"),
         *("--host", settings.host, "--port", str(settings.port)),
         *("--workers", str(settings.web_processes)),
-        # Unset it would derive dozens of threads, and they would spend their time handing over the GIL.
+        # Most of them wait for a transaction that they share; unset, it would derive another number on each machine.
         *("--blocking-threads", str(settings.web_threads)),
         *("--http", "1", "--no-ws"),
         # A web process that dies is replaced; one that does not stop in time is ended.

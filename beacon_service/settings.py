@@ -121,9 +121,9 @@ class Settings(DatabaseSettings):
     )
     web_processes: Positive = Field(default=1, description="Web processes; about one for each core.")
     web_threads: Positive = Field(
-        default=16,
-        description="Threads in each web process: as many single pings as may share one transaction. Each may hold "
-        "a database connection.",
+        default=32,
+        description="Threads in each web process: as many single pings as may share one transaction. A process opens "
+        "connections to the database as it needs them: a few for pings, at most two for each thread.",
     )
     graceful_stop_s: Positive = Field(
         default=30, description="Seconds that a stopping web process gives the requests it has accepted."

@@ -76,10 +76,7 @@ def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list
     still_holds(loaded, found.values(), given.catalogue.version)
     fresh: dict[PingName, bytes] = {}
     entries = [_entries(each, loaded.world, loaded.seen, fresh, given) for each in asked]
-    new = sorted(
-        (entry for some in entries for entry in some if isinstance(entry, _New)),
-        key=lambda entry: (entry.cause.at, entry.cause.installation_key, entry.cause.ping_id),
-    )
+    new = sorted((entry for some in entries for entry in some if isinstance(entry, _New)), key=_turn)
     followed, presences = follow(given.catalogue, loaded.world, [entry.cause for entry in new], given.now)
     told, memories = settle(given, loaded.world, followed, store.TallyLocks(connection))
     steps = [
@@ -88,8 +85,14 @@ def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list
     ]
     kept = [one for one in steps if one.followed.status != "rejected"]
     finish(connection, _statements(given, loaded.world, kept, presences, memories) if kept else [])
-    by_name = {(one.new.cause.installation_key, one.new.cause.ping_id): one for one in steps}
+    by_name = {_name_of(one.new): one for one in steps}
     return [_answer(some, by_name, loaded.world, given.now) for some in entries]
+
+
+def _turn(entry: _New) -> tuple[datetime, int, str]:
+    """Pings of one step are taken in the order in which they were made."""
+    cause = entry.cause
+    return cause.at, cause.installation_key, cause.ping_id
 
 
 def _names(asked: Asked) -> Iterator[PingName]:
@@ -199,8 +202,9 @@ def _answer(
     entries: Sequence[_Entry], steps: Mapping[PingName, _Kept], world: World, now: datetime
 ) -> PingAnswer:
     """Verdicts in the request's order; moves and offers in that in which they came about, each ping's once."""
-    own = {_name_of(entry) for entry in entries if isinstance(entry, _New | _Echo)}
-    answers = [one.answer.at(now) for name, one in steps.items() if name in own and one.answer]
+    own = {_name_of(entry): None for entry in entries if isinstance(entry, (_New, _Echo))}
+    told = sorted((one for name in own if (one := steps[name]).answer), key=lambda one: _turn(one.new))
+    answers = [one.answer.at(now) for one in told]
     answers += [entry.answer for entry in entries if isinstance(entry, _Repeated) and entry.answer]
     return PingAnswer(
         results=[_result(entry, steps, world) for entry in entries],

@@ -6,7 +6,7 @@ and of other phones, so that the moves of one installation can be worked out alo
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -26,10 +26,8 @@ from beacon_service.zones.model import Located, Zone, ZoneKey
 _ORDER = {"dwelled": 0, "exited": 1, "entered": 2}
 
 
-class _Due(NamedTuple):
-    at: datetime
-    order: int  # of one instant: the threshold first, it was reached inside
-    timer: Timer
+# When it is due, its order among those of one instant (the threshold first, it was reached inside), and which it is.
+_Due: TypeAlias = tuple[datetime, int, Timer]
 
 
 def advance(
@@ -58,8 +56,9 @@ def advance(
         shown = evidence(zone, located, probability)
         change = TRANSITIONS[stay.state if stay else "outside", shown]
         after, made = change(Learned(key, at, zone, stay, probability, dwells))
-        stays.extend([after] if after else [])
-        moves.extend(made)
+        if after is not None:
+            stays.append(after)
+        moves += made
     fix = _own_fix(located, at) or presence.fix
     return replace(presence, last_at=last_at, stays=tuple(stays), fix=fix), _in_order(moves, places)
 
@@ -86,8 +85,8 @@ def next_due(presence: Presence) -> datetime | None:
     earliest_at = None
     for stay in presence.stays:
         due = _next_timer(stay)
-        if due is not None and (earliest_at is None or due.at < earliest_at):
-            earliest_at = due.at
+        if due is not None and (earliest_at is None or due[0] < earliest_at):
+            earliest_at = due[0]
     return earliest_at
 
 
@@ -121,9 +120,10 @@ def _own_fix(located: Located, at: datetime) -> tuple[datetime, float, float, fl
 def _run_down(stay: Stay, until: datetime, places: Places) -> tuple[Stay | None, list[Move]]:
     moves: list[Move] = []
     left: Stay | None = stay
-    while left is not None and (due := _next_timer(left)) and due.at <= until:
-        learned = Learned(left.zone, due.at, places.zones.get(ZoneKey(left.zone)), left)
-        left, made = TRANSITIONS[left.state, due.timer](learned)
+    while left is not None and (due := _next_timer(left)) and due[0] <= until:
+        due_at, _, timer = due
+        learned = Learned(left.zone, due_at, places.zones.get(ZoneKey(left.zone)), left)
+        left, made = TRANSITIONS[left.state, timer](learned)
         moves.extend(made)
     return left, moves
 
@@ -133,12 +133,11 @@ def _next_timer(stay: Stay) -> _Due | None:
     if stay.state == "entering":
         return None
     if stay.leaving_at is not None:
-        return _Due(stay.leaving_at + timedelta(seconds=stay.hold_s), 1, "hold_due")
-    silence_s = max(SILENCE_S, stay.hold_s)
-    due = _Due(stay.last_at + timedelta(seconds=silence_s), 1, "silence_due")
+        return stay.leaving_at + timedelta(0, stay.hold_s), 1, "hold_due"
+    due: _Due = (stay.last_at + timedelta(0, max(SILENCE_S, stay.hold_s)), 1, "silence_due")
     if not stay.dwells_s:
         return due
-    return min(due, _Due(stay.since_at + timedelta(seconds=stay.dwells_s[0]), 0, "dwell_due"))
+    return min(due, (stay.since_at + timedelta(0, stay.dwells_s[0]), 0, "dwell_due"))
 
 
 def _in_order(moves: Iterable[Move], places: Places) -> tuple[Move, ...]:

@@ -108,7 +108,11 @@ def _zones(places: Places, fixes: Sequence[Fix]) -> Iterator[tuple[tuple[str, fl
             probability = round(count / len(SPREAD) * fixes[group].floor_share(zone), 4)
             if probability > 0.0:
                 shares[group].append((zone.key, probability))
-    return (tuple(sorted(found, key=lambda one: (-one[1], one[0]))) for found in shares)
+    return (tuple(found) if len(found) < 2 else tuple(sorted(found, key=_likelier)) for found in shares)
+
+
+def _likelier(zone: tuple[str, float]) -> tuple[float, str]:
+    return -zone[1], zone[0]
 
 
 def _radii(latitudes: NDArray[np.float64], accuracies_m: NDArray[np.float64]) -> NDArray[np.float64]:
