@@ -326,11 +326,9 @@ class _SecondPass:
 
     def _in_sensitive_zone(self, customer_key: int) -> bool:
         """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
-        zones = self.catalogue.places.zones
-        return any(
-            visit.open and (zone := zones.get(ZoneKey(place))) is not None and zone.sensitive
-            for place, visit in self.memories[customer_key].visits.items()
-        )
+        sensitive = self.catalogue.places.sensitive
+        visits = self.memories[customer_key].visits
+        return bool(sensitive) and any(visits[place].open for place in visits.keys() & sensitive)
 
     def _event(
         self, installation: Installation, cause: Cause, move: Move, made_by: str, name: tuple[object, ...]

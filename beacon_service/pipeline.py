@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 import psycopg
-from psycopg import pq
+from psycopg import abc, pq
 from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb, JsonbBinaryDumper
@@ -93,7 +93,7 @@ class _Kept(NamedTuple):
     """What is kept with a connection: what it has prepared, and what reads its rows."""
 
     prepared: Prepared
-    reader: Transformer
+    reader: abc.Transformer
 
 
 _kept: WeakKeyDictionary[Connection, _Kept] = WeakKeyDictionary()
@@ -200,7 +200,7 @@ def _raise_first_error(results: Sequence[pq.abc.PGresult], *, commit: bool) -> N
         raise psycopg.errors.InFailedSqlTransaction(message)
 
 
-def _rows(reader: Transformer, result: pq.abc.PGresult) -> list[Row]:
+def _rows(reader: abc.Transformer, result: pq.abc.PGresult) -> list[Row]:
     if result.status != ExecStatus.TUPLES_OK or result.ntuples == 0:
         return []
     reader.set_pgresult(result)

@@ -45,9 +45,9 @@ def _days(day: date) -> int:
 
 def json_bytes(value: Any) -> bytes:
     """Json on the wire is its text; bytes are JSON already."""
-    if isinstance(value, bytes):
+    if type(value) is bytes:
         return value
-    return _encode_json(value.obj if isinstance(value, Jsonb) else value)
+    return _encode_json(value.obj if type(value) is Jsonb else value)
 
 
 def jsonb_bytes(value: Any) -> bytes:

@@ -80,6 +80,11 @@ class Question(Struct, frozen=True, dict=True):
     def standing(self) -> Standing:
         return Standing(self.now, self.time_zone, self.moment.site, self.moment.visit_started_at)
 
+    @cached_property
+    def local(self) -> datetime:
+        """Now, on the site's clocks."""
+        return self.now.astimezone(self.time_zone)
+
     def claims(self, campaign: Campaign) -> tuple[Charge, ...]:
         """What an offer of the campaign would claim of the shared counts; several rules ask for it."""
         if campaign.id not in self._claims:
@@ -88,6 +93,9 @@ class Question(Struct, frozen=True, dict=True):
 
 
 Rule = Callable[[Question, Campaign], Reason | None]
+
+# Why a campaign may have lost for want of a count that customers share.
+SHARED_REASONS = (Reason.CAP, Reason.POLICY, Reason.BUDGET)
 
 
 def is_fresh(question: Question, _: Campaign) -> Reason | None:
@@ -112,7 +120,7 @@ def is_live(question: Question, campaign: Campaign) -> Reason | None:
 def is_in_daypart(question: Question, campaign: Campaign) -> Reason | None:
     if not campaign.dayparts:
         return None
-    local = question.now.astimezone(question.time_zone)
+    local = question.local
     return None if any(in_daypart(part, local) for part in campaign.dayparts) else Reason.DAYPART
 
 
@@ -165,7 +173,9 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     verdicts = {campaign.id: verdict(question, campaign) for campaign in candidates}
     reasons: dict[str, str] = {key: reason.value for key, reason in verdicts.items() if reason is not None}
     refusals = tuple(
-        campaign.id for campaign in candidates if _lost_for_shared(question, verdicts[campaign.id], campaign)
+        campaign.id
+        for campaign in candidates
+        if verdicts[campaign.id] in SHARED_REASONS and _lacks_room(question, campaign)
     )
     ranked = sorted((c for c in candidates if verdicts[c.id] is None), key=lambda c: (-c.priority, c.id))
     winner, held_out, draws = _choose(question, ranked)
@@ -255,9 +265,7 @@ def _shared_holds(question: Question, campaign: Campaign, prefix: str) -> bool:
     return holds
 
 
-def _lost_for_shared(question: Question, reason: Reason | None, campaign: Campaign) -> bool:
-    if reason is not Reason.CAP and reason is not Reason.POLICY and reason is not Reason.BUDGET:
-        return False
+def _lacks_room(question: Question, campaign: Campaign) -> bool:
     return any(
         charge.binding and not question.shared.has_room(charge) for charge in question.claims(campaign)
     )

@@ -1,12 +1,12 @@
 """POST /v1/pings: the edge of the ping path. It owns the transaction, and the loop that begins it anew."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import msgspec
 import structlog
 from apiflask import APIBlueprint
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, request
 from flask.sansio.blueprints import BlueprintSetupState
 
 from beacon_service.auth import (
@@ -60,7 +60,7 @@ _encode = msgspec.json.Encoder().encode
 
 @blueprint.record_once
 def _set_up(state: BlueprintSetupState) -> None:
-    app = state.app
+    app = cast("Flask", state.app)
 
     def run(calls: Sequence[Call]) -> Sequence[PingAnswer | Exception]:
         with app.app_context():

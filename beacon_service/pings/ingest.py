@@ -19,7 +19,7 @@ from beacon_service.pings.records import Presented, Seen, StoredPing, still_hold
 from beacon_service.pings.schema import ParsedPing, PingRequest, Unreadable
 from beacon_service.pings.settle import Given, save_results, settle
 from beacon_service.visits.model import Presence
-from beacon_service.visits.screen import corrected, offset_ms
+from beacon_service.visits.screen import corrected, measured_ms, offset_ms
 
 # How soon the phone may report again: often enough to see someone pass through an aisle.
 NEXT_PING_AFTER_S = 5
@@ -113,9 +113,9 @@ def _entries(
     asked: Asked, world: World, seen: Mapping[PingName, Seen], fresh: dict[PingName, bytes], given: Given
 ) -> list[_Entry]:
     """What is to be said of each ping of a request; `fresh` collects the new ones of all requests."""
-    sent_at = asked.request.sent_at
+    measured = measured_ms(asked.request.sent_at, given.now)
     offsets = {
-        one.key: offset_ms(world.installations[one.key].presence.offset_ms, sent_at, given.now)
+        one.key: offset_ms(world.installations[one.key].presence.offset_ms, measured)
         for one in asked.found.values()
     }
     known = _Known(seen, fresh, offsets)

@@ -25,6 +25,7 @@ JUMP_MEMORY = timedelta(minutes=10)
 # Less is the road and the queue rather than the clock.
 CLOCK_TOLERANCE_MS = 30_000
 
+_MILLISECOND = timedelta(milliseconds=1)
 _EARLIEST, _LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
@@ -68,16 +69,18 @@ def screen(
     return LATE if presence.fired_at is not None and at < presence.fired_at else ACCEPTED
 
 
-def offset_ms(kept: int, sent_at: datetime | None, received_at: datetime) -> int:
-    """By how much the phone's clock is behind the server's, from one request.
+def measured_ms(sent_at: datetime | None, received_at: datetime) -> int | None:
+    """By how much a request's clock was behind the server's when it came; None where it does not say."""
+    return None if sent_at is None else (received_at - sent_at) // _MILLISECOND
+
+
+def offset_ms(kept: int, measured: int | None) -> int:
+    """By how much the phone's clock is held to be behind the server's, after one more measurement.
 
     The kept offset stands while it agrees within half a minute: one that changed with every request would
     shuffle pings. So 20 s behind give 0, 40 s give 40 000, then 65 s still 40 000 and 20 s too; 5 s give 0.
     """
-    if sent_at is None:
-        return kept
-    measured = (received_at - sent_at) // timedelta(milliseconds=1)
-    if abs(measured - kept) <= CLOCK_TOLERANCE_MS:
+    if measured is None or abs(measured - kept) <= CLOCK_TOLERANCE_MS:
         return kept
     return measured if abs(measured) >= CLOCK_TOLERANCE_MS else 0
 

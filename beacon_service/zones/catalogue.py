@@ -109,6 +109,7 @@ class Places:
     zones: Mapping[ZoneKey, Zone] = field(default_factory=_nothing)
     beacons: Mapping[BeaconId, Transmitter] = field(default_factory=_nothing)
     index: ZoneIndex = field(repr=False, default_factory=lambda: ZoneIndex(()))
+    sensitive: frozenset[ZoneKey] = frozenset()
     floor_counts: Mapping[SiteId, int] = field(repr=False, default_factory=Counter)
     # Every identity that some beacon has, with the one active beacon that it names, if it is just one.
     _heard_as: Mapping[Identity, Beacon | None] = field(repr=False, default_factory=_nothing)
@@ -125,7 +126,8 @@ class Places:
             places = replace(places, floor_counts=counts)
         if changes.names("zone"):
             zones = _with_measures(_merged(self.zones, changes.of("zone"), _zone))
-            places = replace(places, zones=zones, index=ZoneIndex(zones.values()))
+            sensitive = frozenset(key for key, zone in zones.items() if zone.sensitive)
+            places = replace(places, zones=zones, index=ZoneIndex(zones.values()), sensitive=sensitive)
         if changes.names("beacon"):
             beacons = _merged(self.beacons, changes.of("beacon"), _transmitter)
             places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))

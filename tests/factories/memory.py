@@ -12,7 +12,7 @@ from beacon_service.engine import Ping, Tick, World, follow
 from beacon_service.pings.schema import Unreadable, parse
 from beacon_service.pings.settle import Given, settle
 from beacon_service.pings.store import tick_at
-from beacon_service.visits.screen import corrected, offset_ms
+from beacon_service.visits.screen import corrected, measured_ms, offset_ms
 
 
 def tallies(grants, charges):
@@ -49,7 +49,7 @@ class MemoryService:
         request = parse(msgspec.json.encode(body), most_pings=1000)
         verdicts, new = [], []
         offsets = {
-            name: offset_ms(one.presence.offset_ms, request.sent_at, now)
+            name: offset_ms(one.presence.offset_ms, measured_ms(request.sent_at, now))
             for name, one in self.installations.items()
         }
         fresh = {}

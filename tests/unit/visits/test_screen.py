@@ -6,7 +6,7 @@ import pytest
 
 from beacon_service.geo import degrees
 from beacon_service.visits.model import Presence
-from beacon_service.visits.screen import corrected, offset_ms, screen
+from beacon_service.visits.screen import corrected, measured_ms, offset_ms, screen
 from beacon_service.zones.model import Position
 from tests.factories.presence import NOON, at
 
@@ -100,15 +100,15 @@ def test_older_than_the_newest_ping_or_fired_timer_is_late_and_equal_is_not():
     ],
 )
 def test_the_clock_offset(kept, behind_s, offset):
-    assert offset_ms(kept, NOON - timedelta(seconds=behind_s), NOON) == offset
+    assert offset_ms(kept, measured_ms(NOON - timedelta(seconds=behind_s), NOON)) == offset
 
 
 def test_an_app_that_does_not_say_when_it_sent_keeps_its_offset():
-    assert offset_ms(45_000, None, NOON) == 45_000
+    assert offset_ms(45_000, measured_ms(None, NOON)) == 45_000
 
 
 def test_correcting_stops_at_the_ends_of_the_calendar():
     first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     assert corrected(NOON, 40_000) == at(40)
-    assert corrected(last, offset_ms(0, first, NOON)) == last
-    assert corrected(first, offset_ms(0, last, NOON)) == first
+    assert corrected(last, offset_ms(0, measured_ms(first, NOON))) == last
+    assert corrected(first, offset_ms(0, measured_ms(last, NOON))) == first
