@@ -49,24 +49,27 @@ class Together(Generic[Job, Result]):
                 return _of(self._run([job])[0])
         ticket: _Ticket[Job, Result] = _Ticket(job, Future())
         self._queue.put(ticket)
-        if self._thread is None:
+        if self._thread is None or not self._thread.is_alive():
             self._start()
         return ticket.answer.result()
 
     def _start(self) -> None:
-        """With the first job, so in the process that serves and not in one that it was forked from."""
+        """With the first job of a process: one that was forked off has the object and not the thread."""
         with self._starting:
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._serve, name="together", daemon=True)
                 self._thread.start()
 
     def _serve(self) -> None:
         for group in self._groups():
             try:
-                outcomes: Sequence[Result | Exception] = self._run([ticket.job for ticket in group])
-            except Exception as error:  # noqa: BLE001 - it is raised in each thread that waits for it
-                outcomes = [error] * len(group)
-            for ticket, outcome in zip(group, outcomes, strict=True):
+                outcomes = self._run([ticket.job for ticket in group])
+                answered = list(zip(group, outcomes, strict=True))
+            except BaseException as error:  # noqa: BLE001 - raised in each thread that waits; this one goes on
+                for ticket in group:
+                    ticket.answer.set_exception(error)
+                continue
+            for ticket, outcome in answered:
                 if isinstance(outcome, Exception):
                     ticket.answer.set_exception(outcome)
                 else:

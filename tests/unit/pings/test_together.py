@@ -1,5 +1,7 @@
 """Requests that arrive together: each gets its own answer, and nobody waits for company."""
 
+import os
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -81,3 +83,41 @@ def test_when_the_run_itself_fails_all_of_its_group_are_told():
 
     with pytest.raises(OSError, match="gone"):
         together(run)("job")
+
+
+def test_a_run_that_answers_too_few_hangs_nobody():
+    groups = together(lambda jobs: [])
+    for _ in range(2):
+        with pytest.raises(ValueError, match="zip"):
+            groups("job")
+
+
+def test_whatever_a_run_raises_the_next_group_is_served():
+    def run(jobs):
+        if jobs == ["bad"]:
+            raise SystemExit("out")
+        return jobs
+
+    groups = together(run)
+    with pytest.raises(SystemExit):
+        groups("bad")
+    assert groups("good") == "good"
+
+
+def test_a_large_job_goes_alone_and_waits_for_no_group():
+    sizes = []
+    groups = Together(lambda jobs: sizes.append(len(jobs)) or jobs, size=len, most=3)
+    assert groups("large") == "large"
+    assert groups("s") == "s"
+    assert sizes == [1, 1]
+    assert groups._queue.empty()
+
+
+def test_a_process_that_was_forked_off_starts_a_thread_of_its_own():
+    groups = together(lambda jobs: jobs)
+    assert groups("here") == "here"
+    child = os.fork()
+    if child == 0:  # pragma: no cover - ends here, whatever comes of it
+        signal.alarm(5)
+        os._exit(0 if groups("there") == "there" else 1)
+    assert os.waitpid(child, 0)[1] == 0
