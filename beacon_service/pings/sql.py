@@ -23,13 +23,15 @@ SELECT i.key, i.id, i.customer_key, i.location,
 FROM installations i WHERE i.key = ANY(%(installations)b::bigint[])
 """
 
+# Up to tomorrow, since at midnight another server's clock may be ahead; partitions are made for weeks ahead, and each
+# that is not ruled out is looked at.
 FIND_PINGS = """
 SELECT asked.installation_key, asked.ping_id, p.content_hash, p.answer
 FROM unnest(%(installations)b::bigint[], %(ids)b::text[]) AS asked (installation_key, ping_id)
 CROSS JOIN LATERAL (
     SELECT content_hash, answer FROM pings
     WHERE installation_key = asked.installation_key AND ping_id = asked.ping_id
-        AND received_on > %(since)b::date AND received_on <= %(today)b::date
+        AND received_on > %(since)b::date AND received_on <= %(until)b::date
     LIMIT 1
 ) AS p
 """

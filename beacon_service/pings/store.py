@@ -69,7 +69,7 @@ def load(
             "installations": [installation for installation, _ in pings],
             "ids": [ping_id for _, ping_id in pings],
             "since": today - timedelta(days=DEDUPE_DAYS),
-            "today": today,
+            "until": today + timedelta(days=1),
         }
         statements.append(Statement(sql.FIND_PINGS, known))
     locked, placed, granted, *seen = round_trip(connection, statements)

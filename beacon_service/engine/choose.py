@@ -1,0 +1,186 @@
+"""The second pass: what is said. Join stays into visits, make the moments, decide each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+
+from beacon_service.campaigns.decide import Question, Shared, decide
+from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason
+from beacon_service.customers.model import Installation
+from beacon_service.engine.model import Catalogue, Cause, Event, Followed, Ping, Tick, Told, World
+from beacon_service.ids import derived_uuid, derived_uuid7
+from beacon_service.visits.join import join
+from beacon_service.visits.model import Move, Visit
+from beacon_service.zones.model import Zone, ZoneKey, split_zone_key
+
+_NOTHING_TOLD = Told()
+
+
+def choose(
+    catalogue: Catalogue,
+    world: World,
+    followed: Sequence[Followed],
+    now: datetime,
+    shared: Shared,
+) -> tuple[tuple[Told, ...], dict[int, Memory]]:
+    """Join stays into visits, make the moments and decide them, in order; claims shared counts in `shared`."""
+    second = _SecondPass(catalogue, world, now, shared)
+    return tuple(second.tell(one) for one in followed), second.memories
+
+
+class _Chance(NamedTuple):
+    """A moment at which some campaigns may speak."""
+
+    zone: Zone
+    moment: Moment
+    candidates: Sequence[Campaign]
+
+
+@dataclass(slots=True)
+class _SecondPass:
+    """The running state of the second pass; nothing of it outlives the call."""
+
+    catalogue: Catalogue
+    world: World
+    now: datetime
+    shared: Shared
+    memories: dict[int, Memory] = field(default_factory=dict)
+    granted: dict[int, list[Grant]] = field(default_factory=dict)
+
+    def tell(self, one: Followed) -> Told:
+        if not one.moves:
+            return _NOTHING_TOLD
+        installation = self.world.installations[one.cause.installation_key]
+        events: list[Event] = []
+        chances: list[_Chance] = []
+        for move, made_by in one.moves:
+            visit, site_visit = self._join(installation.customer_key, move)
+            zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
+            # Of a zone deleted since the stay began nobody is told any more, of a sensitive one nobody ever, and of
+            # a phone whose consent was withdrawn nothing: its stays only run out.
+            if zone is None or zone.sensitive or not installation.location:
+                continue
+            name = _name(one.cause, made_by, move)
+            event = self._event(installation, one.cause, move, made_by, name)
+            events.append(event)
+            if visit is None:
+                continue
+            candidates = self.catalogue.programme.candidates(zone, move.type, move.dwell_s)
+            if candidates:
+                chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
+        quiet = not chances or self._in_sensitive_zone(installation.customer_key)
+        return Told(tuple(events), () if quiet else self._decide_all(chances))
+
+    def _join(self, customer_key: int, move: Move) -> tuple[Visit | None, Visit]:
+        """Counts the move into the visits to its zone and its site: (the zone's if it is a moment, the site's)."""
+        memory = self.memories.get(customer_key) or self.world.memories[customer_key]
+        visits = dict(memory.visits)
+        site, _ = split_zone_key(ZoneKey(move.zone))
+        visit, is_moment = join(visits, move.zone, move)
+        site_visit = visits.get(site) if move.type == "dwelled" else join(visits, site, move)[0]
+        visits[move.zone], visits[site] = visit, site_visit or visit
+        zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
+        if move.type == "exited" and (zone is None or zone.sensitive):
+            del visits[move.zone]
+        self.memories[customer_key] = Memory(visits=visits, arms=memory.arms)
+        return visit if is_moment else None, visits[site]
+
+    def _in_sensitive_zone(self, customer_key: int) -> bool:
+        """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
+        sensitive = self.catalogue.places.sensitive
+        visits = self.memories[customer_key].visits
+        return bool(sensitive) and any(visits[place].open for place in visits.keys() & sensitive)
+
+    def _event(
+        self, installation: Installation, cause: Cause, move: Move, made_by: str, name: tuple[object, ...]
+    ) -> Event:
+        site, zone = split_zone_key(ZoneKey(move.zone))
+        return Event(
+            id=derived_uuid7(self.now, "event", cause.seed, *name),
+            installation_key=installation.key,
+            customer_key=installation.customer_key,
+            site=site,
+            zone=zone,
+            move=move,
+            cause=made_by,
+        )
+
+    def _decide_all(self, chances: Sequence[_Chance]) -> tuple[Decision, ...]:
+        """Deepest zone first, at most one offer for all of them."""
+        decisions: list[Decision] = []
+        offered = False
+        for zone, moment, candidates in sorted(chances, key=lambda chance: -chance.zone.depth):
+            question = self._question(zone, moment)
+            if offered:
+                lost = {campaign.id: Reason.ONE_PER_PING.value for campaign in candidates}
+                decision = msgspec.structs.replace(decide(question, ()), reasons=lost)
+            else:
+                decision = decide(question, candidates)
+            self._remember(decision)
+            offered = offered or decision.offer is not None
+            decisions.append(decision)
+        return tuple(decisions)
+
+    def _question(self, zone: Zone, moment: Moment) -> Question:
+        customer = self.world.customers[moment.customer_key]
+        return Question(
+            moment=moment,
+            attributes=customer.attributes,
+            marketing=customer.marketing,
+            ledger=(*self.world.ledgers.get(customer.key, ()), *self.granted.get(customer.key, ())),
+            arms=self.memories[customer.key].arms,
+            now=self.now,
+            time_zone=self.catalogue.places.sites[zone.site].time_zone,
+            policy=self.catalogue.programme.policy,
+            shared=self.shared,
+        )
+
+    def _remember(self, decision: Decision) -> None:
+        """Later moments of the same step see what this one granted."""
+        if not decision.grants:
+            return
+        key = decision.moment.customer_key
+        memory = self.memories[key]
+        arms = {grant.campaign: grant.arm for grant in decision.grants if grant.campaign in decision.draws}
+        if arms:
+            self.memories[key] = Memory(visits=memory.visits, arms={**memory.arms, **arms})
+        self.granted.setdefault(key, []).extend(
+            Grant(
+                campaign=grant.campaign,
+                arm=grant.arm,
+                site=decision.moment.site,
+                policy=grant.policy,
+                decided_at=self.now,
+                open=grant.arm == "offered",
+                outcomes=0,
+            )
+            for grant in decision.grants
+        )
+
+
+def _moment(name: tuple[object, ...], event: Event, cause: Cause, visit: Visit, site_visit: Visit) -> Moment:
+    return Moment(
+        key=derived_uuid("moment", *name),
+        customer_key=event.customer_key,
+        installation_key=event.installation_key,
+        site=event.site,
+        zone=event.zone,
+        move=event.move.type,
+        dwell_s=event.move.dwell_s,
+        visit=visit.number,
+        visit_started_at=site_visit.started_at,
+        at=event.move.at,
+        seed=cause.seed,
+        channel="response" if isinstance(cause, Ping) else "inbox",
+    )
+
+
+def _name(cause: Cause, made_by: str, move: Move) -> tuple[object, ...]:
+    """What names a move for ever: a timer is named by when it was due, whoever fires it; a ping's move by the ping."""
+    about = (move.zone, move.type, move.dwell_s, move.at.isoformat())
+    if made_by == "timer" or isinstance(cause, Tick):
+        return ("timer", cause.installation_key, *about)
+    return ("ping", cause.installation_key, cause.ping_id, *about)

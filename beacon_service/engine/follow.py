@@ -1,0 +1,118 @@
+"""The first pass: where phones are. Screen, locate and advance each cause; presences in, moves out."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import msgspec
+
+from beacon_service.customers.model import Installation
+from beacon_service.engine.model import Catalogue, Cause, Followed, Tick, World
+from beacon_service.visits.advance import advance, fire
+from beacon_service.visits.model import Move, Presence
+from beacon_service.visits.screen import ACCEPTED, Verdict, screen
+from beacon_service.zones.fix import Fix
+from beacon_service.zones.locate import locate_all, sense
+from beacon_service.zones.model import Heard, Located
+
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def follow(
+    catalogue: Catalogue, world: World, causes: Sequence[Cause], now: datetime
+) -> tuple[tuple[Followed, ...], dict[int, Presence]]:
+    """Screen, locate and advance each cause in order; returns them and the presences that changed.
+
+    Installations do not touch each other here, so the first cause of each is taken at once, then the second of
+    each: the zones of a whole batch are one question to the index.
+    """
+    presences = {
+        cause.installation_key: world.installations[cause.installation_key].presence for cause in causes
+    }
+    followed: dict[int, Followed] = {}
+    for wave in _waves(causes):
+        sensed = [
+            _sense(catalogue, world.installations[cause.installation_key], presences, cause, now)
+            for cause in wave.values()
+        ]
+        located = locate_all(catalogue.places, [one.fix for one in sensed])
+        for place, one, where in zip(wave, sensed, located, strict=True):
+            followed[place] = _advance(catalogue, one, where, presences, now)
+    changed = {
+        key: presence
+        for key, presence in presences.items()
+        if presence is not world.installations[key].presence
+    }
+    return tuple(followed[place] for place in range(len(causes))), changed
+
+
+class _Sensed(NamedTuple):
+    """A cause half-way through the first pass: screened, its timers fired, its zones not asked yet."""
+
+    cause: Cause
+    verdict: Verdict
+    moves: tuple[tuple[Move, str], ...] = ()
+    fix: Fix | None = None
+    heard: tuple[Heard, ...] = ()
+
+
+def _waves(causes: Sequence[Cause]) -> list[dict[int, Cause]]:
+    """The n-th cause of every installation, by its place, for n = 1, 2 ..."""
+    waves: list[dict[int, Cause]] = []
+    turn: dict[int, int] = {}
+    for place, cause in enumerate(causes):
+        number = turn.get(cause.installation_key, 0)
+        turn[cause.installation_key] = number + 1
+        if number == len(waves):
+            waves.append({})
+        waves[number][place] = cause
+    return waves
+
+
+def _sense(
+    catalogue: Catalogue,
+    installation: Installation,
+    presences: dict[int, Presence],
+    cause: Cause,
+    now: datetime,
+) -> _Sensed:
+    """Screen, and fire the timers that were due before; what a rejected ping says is looked at no further."""
+    before = presences[installation.key]
+    if isinstance(cause, Tick):
+        presences[installation.key], moves = fire(before, cause.until_at, catalogue.places)
+        return _Sensed(cause, ACCEPTED, _timed(moves))
+    verdict = screen(
+        before,
+        at=cause.at,
+        received_at=now,
+        position=cause.position,
+        location_consent=installation.location,
+    )
+    if verdict.status != "accepted":
+        return _Sensed(cause, verdict)
+    presences[installation.key], moves = fire(before, cause.at, catalogue.places)
+    fix, heard = sense(catalogue.places, before.heard, cause.sightings, cause.position, cause.at)
+    return _Sensed(cause, verdict, _timed(moves), fix, heard)
+
+
+def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
+    return tuple([(move, "timer") for move in moves]) if moves else ()
+
+
+def _advance(
+    catalogue: Catalogue, sensed: _Sensed, located: Located, presences: dict[int, Presence], now: datetime
+) -> Followed:
+    cause, verdict = sensed.cause, sensed.verdict
+    if isinstance(cause, Tick) or verdict.status != "accepted":
+        return Followed(cause, verdict.status, verdict.reasons, moves=sensed.moves)
+    moved, moves = advance(
+        presences[cause.installation_key], located, cause.at, catalogue.places, catalogue.dwells
+    )
+    presences[cause.installation_key] = msgspec.structs.replace(
+        moved,
+        heard=sensed.heard,
+        lag_ms=int((now - cause.at) / _MILLISECOND),
+        offset_ms=cause.offset_ms,
+        ping=(cause.received_on, cause.ping_id),
+    )
+    return Followed(cause, verdict.status, (), located, (*sensed.moves, *((move, "ping") for move in moves)))

@@ -1,0 +1,123 @@
+"""What the engine takes and gives. Values only."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from beacon_service.campaigns.caps import ledger_span
+from beacon_service.campaigns.decide import Shared
+from beacon_service.campaigns.model import Decision, Grant, Memory
+from beacon_service.campaigns.programme import Programme
+from beacon_service.customers.model import Customer, Installation
+from beacon_service.visits.model import Move, Presence
+from beacon_service.zones.catalogue import Places
+from beacon_service.zones.model import (
+    NOWHERE,
+    Located,
+    Position,
+    Sighting,
+    ZoneKey,
+)
+
+# Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
+CODE_VERSION = "1"
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """One version of all configuration."""
+
+    version: int
+    places: Places
+    programme: Programme
+    dwells: Mapping[ZoneKey, tuple[int, ...]]  # thresholds to arm at entry: the zone's own and its campaigns'
+    span: timedelta | None  # how far back caps read a customer's ledger; None: to its beginning
+
+    @classmethod
+    def of(cls, version: int, places: Places, programme: Programme) -> "Catalogue":
+        armed = {zone.key: sorted({*zone.dwell_s, *programme.dwells(zone)}) for zone in places.zones.values()}
+        dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
+        caps = [cap for campaign in programme.campaigns.values() for cap in campaign.caps]
+        return cls(version, places, programme, dwells, ledger_span([*caps, *programme.policy.caps]))
+
+    def ledger_since(self, now: datetime) -> datetime:
+        return _BEGINNING if self.span is None else now - self.span
+
+
+class Ping(msgspec.Struct, frozen=True):
+    """A phone's report as the engine takes it. `at` is the phone's clock, corrected by `offset_ms`."""
+
+    installation_key: int
+    ping_id: str
+    at: datetime
+    offset_ms: int
+    seed: int
+    received_on: str
+    sightings: tuple[Sighting, ...] = ()
+    position: Position | None = None
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The worker's wake-up: fire the installation's timers due at or before `until_at`, on the phone's clock."""
+
+    installation_key: int
+    until_at: datetime
+    seed: int
+
+
+Cause = Ping | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the causes act on, as it was before them."""
+
+    installations: Mapping[int, Installation]
+    customers: Mapping[int, Customer]
+    memories: Mapping[int, Memory]
+    ledgers: Mapping[int, Sequence[Grant]]
+
+
+class Followed(msgspec.Struct, frozen=True):
+    """One cause after the first pass."""
+
+    cause: Cause
+    status: Literal["accepted", "late", "rejected"]
+    reasons: tuple[str, ...] = ()
+    located: Located = NOWHERE
+    moves: tuple[tuple[Move, str], ...] = ()  # with what made it: ping | timer
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A move as it is told to the world."""
+
+    id: UUID
+    installation_key: int
+    customer_key: int
+    site: str
+    zone: str
+    move: Move
+    cause: str
+
+
+class Told(msgspec.Struct, frozen=True):
+    """One cause after the second pass."""
+
+    events: tuple[Event, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    followed: tuple[Followed, ...]
+    presences: Mapping[int, Presence]  # of the installations that changed
+    told: tuple[Told, ...]
+    memories: Mapping[int, Memory]  # of the customers that changed
+    shared: Shared
