@@ -94,6 +94,15 @@ def test_a_retry_across_midnight_is_found_in_the_day_before(cafe):
     assert counts(cafe) == (1, 1, 1, 1)
 
 
+def test_a_retry_is_found_though_the_first_came_to_a_server_whose_clock_was_past_midnight(cafe):
+    cafe.clock.now_at = datetime(2026, 6, 4, 0, 0, 1, tzinfo=UTC)
+    body = cafe.ping_body("1")
+    cafe.post("anna", body)
+    cafe.clock.now_at = datetime(2026, 6, 3, 23, 59, 59, tzinfo=UTC)
+    assert statuses(cafe.post("anna", body)) == [("duplicate", [])]
+    assert counts(cafe) == (1, 1, 1, 1)
+
+
 @pytest.mark.parametrize("hours", [24, 71, 73])
 def test_a_retry_is_found_for_as_long_as_its_ping_would_be_taken_and_longer(cafe, hours):
     body = cafe.ping_body("1")
