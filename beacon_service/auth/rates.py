@@ -57,10 +57,13 @@ class Meter:
         2/minute, asked at 0, 0, 0 and 30 s: 0, 0, 30, 0.
         """
         with self._lock:
-            if now_s - self._turned_s >= self._period_s:
+            if abs(now_s - self._turned_s) >= self._period_s:
                 # Whatever an entry this old says has run empty by now.
                 self._older, self._recent, self._turned_s = self._recent, {}, now_s
-            empty_s = max(self._recent.get(name) or self._older.get(name, now_s), now_s) + self._step_s
+            runs_empty_s = self._recent.get(name) or self._older.get(name, now_s)
+            if runs_empty_s > now_s + self._period_s + self._step_s:
+                runs_empty_s = now_s  # fuller than it can be: the clock was set back
+            empty_s = max(runs_empty_s, now_s) + self._step_s
             # A millionth of a step for the rounding of sums of floats.
             wait_s = empty_s - now_s - self._period_s - self._step_s * 1e-6
             if wait_s > 0:

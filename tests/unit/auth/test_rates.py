@@ -61,6 +61,13 @@ def test_no_stretch_of_a_period_lets_through_more_than_twice_the_rate(most, step
             assert len(within) <= 2 * most
 
 
+def test_a_clock_that_is_set_back_shuts_nobody_out():
+    meter = Meter(Rate(2, 1))
+    assert [meter.wait_s("a", NOW_S) for _ in range(2)] == [0, 0]
+    assert [meter.wait_s("a", NOW_S - 3600) for _ in range(2)] == [0, 0]
+    assert meter.wait_s("a", NOW_S - 3600) > 0
+
+
 def test_names_that_have_fallen_silent_are_forgotten():
     meter = Meter(Rate(1, 10))
     for number in range(1000):
