@@ -19,7 +19,7 @@ from sqlalchemy import Engine, MetaData, QueuePool, create_engine, event
 from sqlalchemy.orm import DeclarativeBase
 
 from beacon_service import pipeline
-from beacon_service.errors import ServiceUnavailable
+from beacon_service.errors import Contended, ServiceUnavailable
 from beacon_service.pipeline import Connection, Row, Statement
 
 if TYPE_CHECKING:
@@ -46,6 +46,14 @@ __all__ = [
 # The ping path's statements are planned once and for all, often while their tables are still empty; a plan that reads
 # such a table whole stays that way while it grows. All of them ask for single rows by index, so that is what they get.
 PLANNING = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
+
+
+# What a reachable server says where another transaction holds a row for too long; others are not concerned.
+CONTENTION = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.DeadlockDetected,
+)
 
 
 class Base(DeclarativeBase):
@@ -137,6 +145,10 @@ def engine_options(settings: DatabaseSettings, *, connections: int) -> dict[str,
         "connect_args": {
             "connect_timeout": 5,
             "tcp_user_timeout": 15_000,
+            # A server that vanished without a word is noticed in half a minute, not in two hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
             "application_name": "beacon-service",
             # What psycopg prepares it deallocates at a rollback, and with it all that `pipeline` has prepared.
             "prepare_threshold": None,
@@ -183,6 +195,8 @@ def _roll_back(connection: Connection, error: BaseException) -> None:
 def _unavailable_as_problem() -> Iterator[None]:
     try:
         yield
+    except CONTENTION as error:
+        raise Contended("Somebody else holds what this needs; send it again.") from error
     except (
         psycopg.OperationalError,
         sqlalchemy.exc.OperationalError,

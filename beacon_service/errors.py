@@ -133,6 +133,10 @@ class ServiceUnavailable(Problem):
         super().__init__(detail, code=code, retry_after_s=retry_after_s)
 
 
+class Contended(ServiceUnavailable):
+    """Another transaction holds for too long what this one needs; others are not concerned."""
+
+
 def fault(where: str, what: str, do: str) -> Fault:
     """`where` is a JSON pointer into the body ("/geometry/coordinates"), a "?parameter" or a header."""
     return {"where": where, "what": what, "do": do}

@@ -110,7 +110,8 @@ def send(connection: Connection, statements: Sequence[Statement], *, commit: boo
     try:
         expected = _send_all(pgconn, kept.prepared, statements, commit=commit)
     except BaseException:
-        _synchronise(pgconn)
+        # What was sent of it may have prepared statements that nobody will remember: not to be used again.
+        connection.close()
         raise
     results = _synchronise(pgconn)
     _remember_prepared(kept.prepared, expected, results)

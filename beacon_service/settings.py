@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -103,6 +104,8 @@ class DatabaseSettings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise SettingsError(explain(error)) from None
+        except UnreadableError:  # of the only setting that is written as JSON
+            raise SettingsError("BEACON_IDENTITY_KEYS: it is not valid JSON") from None
 
 
 class Settings(DatabaseSettings):

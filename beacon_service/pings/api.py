@@ -1,7 +1,8 @@
 """POST /v1/pings: the edge of the ping path. It owns the transaction, and the loop that begins it anew."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from datetime import datetime
+from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
 import structlog
@@ -21,7 +22,7 @@ from beacon_service.auth import (
     token_hash,
 )
 from beacon_service.db import Connection, Row, Statement, db, round_trip, transaction
-from beacon_service.errors import Problem, ServiceUnavailable
+from beacon_service.errors import Contended, Problem, ServiceUnavailable
 from beacon_service.pings import store
 from beacon_service.pings.answer import PingAnswer
 from beacon_service.pings.catalogue import CatalogueCache
@@ -45,6 +46,10 @@ CATALOGUE = "beacon_catalogue"
 TOGETHER = "beacon_together"
 
 
+# What the rate limits said to each call of a group, by its place.
+Counted: TypeAlias = dict[int, Problem | None]
+
+
 class Call(NamedTuple):
     """A request as it waits for its transaction."""
 
@@ -52,6 +57,7 @@ class Call(NamedTuple):
     key_hash: bytes
     token_hash: bytes | None
     address: str | None
+    received_at: datetime
 
 
 blueprint = APIBlueprint("pings", __name__, tag="Pings")
@@ -75,38 +81,44 @@ def _set_up(state: BlueprintSetupState) -> None:
 def post_pings() -> Response:
     service: Service = current_app.extensions["beacon"]
     together: Together[Call, PingAnswer] = current_app.extensions[TOGETHER]
+    received_at = service.clock.now()
     key_hash = bearer_hash(request.headers.get("Authorization"))
     call = Call(
         pings=parse(read_json_bytes(request, "ping"), most_pings=service.settings.max_pings_per_request),
         key_hash=key_hash,
         token_hash=token_hash(request.headers.get(TOKEN_HEADER)),
         address=request.remote_addr,
+        received_at=received_at,
     )
     return Response(_encode(together(call)), content_type="application/json")
 
 
 def decide_together(calls: Sequence[Call]) -> Sequence[PingAnswer | Exception]:
     """Each call's answer, or why it has none. One that breaks the transaction does not break its neighbours'."""
-    counted: set[int] = set()
+    counted: Counted = {}
     try:
         return _decide(calls, counted)
+    except Contended as contended:
+        if len(calls) == 1:
+            return [contended]
     except ServiceUnavailable as unavailable:
         return [unavailable] * len(calls)
     except Exception as error:
         if len(calls) == 1:
             raise
         log.warning("a group of requests is taken apart", error=type(error).__name__)
-        return [outcome for call in calls for outcome in _alone(call)]
+    alone = ({0: counted[number]} if number in counted else {} for number in range(len(calls)))
+    return [outcome for call, before in zip(calls, alone, strict=True) for outcome in _alone(call, before)]
 
 
-def _alone(call: Call) -> Sequence[PingAnswer | Exception]:
+def _alone(call: Call, counted: Counted) -> Sequence[PingAnswer | Exception]:
     try:
-        return _decide([call], {0})
+        return _decide([call], counted)
     except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits for the answer
         return [error]
 
 
-def _decide(calls: Sequence[Call], counted: set[int]) -> Sequence[PingAnswer | Exception]:
+def _decide(calls: Sequence[Call], counted: Counted) -> Sequence[PingAnswer | Exception]:
     """One transaction for all, begun anew while the configuration or an installation's owner changes under it."""
     service: Service = current_app.extensions["beacon"]
     catalogue: CatalogueCache = current_app.extensions[CATALOGUE]
@@ -126,7 +138,7 @@ def _decide(calls: Sequence[Call], counted: set[int]) -> Sequence[PingAnswer | E
 
 
 def _admitted(
-    connection: Connection, service: Service, calls: Sequence[Call], counted: set[int]
+    connection: Connection, service: Service, calls: Sequence[Call], counted: Counted
 ) -> list[Asked | Problem]:
     """Authenticate in the transaction's first round trip: what each call may report for, or why nothing.
 
@@ -140,10 +152,12 @@ def _admitted(
     admitted: list[Asked | Problem] = []
     for number, call in enumerate(calls):
         try:
-            admitted.append(_admit(call, known_keys, installations, service, count=number not in counted))
+            who, asked = _admit(call, known_keys, installations, service)
+            if number not in counted:
+                counted[number] = _refused(who, call)
+            admitted.append(counted[number] or asked)
         except Problem as problem:
             admitted.append(problem)
-        counted.add(number)
     return admitted
 
 
@@ -152,9 +166,7 @@ def _admit(
     keys: Mapping[bytes, Row],
     installations: Mapping[str, Presented],
     service: Service,
-    *,
-    count: bool,
-) -> Asked:
+) -> tuple[Principal, Asked]:
     who = check_key(keys.get(call.key_hash), service.clock.now(), call.token_hash)
     names = call.pings.installation_ids
     found = {name: installations[name] for name in names if name in installations}
@@ -162,9 +174,17 @@ def _admit(
         who.require("ping")
     else:
         _check_owner(who, names, found)
-    if count:
+    return who, Asked(call.pings, found, call.received_at)
+
+
+def _refused(who: Principal, call: Call) -> Problem | None:
+    """Counts the call against the rate limits: why it is one too many, or None."""
+    names = call.pings.installation_ids
+    try:
         admit(who, address=call.address, installation_id=next(iter(names)) if len(names) == 1 else None)
-    return Asked(call.pings, found)
+    except Problem as refusal:
+        return refusal
+    return None
 
 
 def _check_owner(who: Principal, names: set[str], found: Mapping[str, Presented]) -> None:

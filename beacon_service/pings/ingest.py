@@ -35,6 +35,7 @@ class Asked(NamedTuple):
 
     request: PingRequest
     found: Mapping[str, Presented]
+    received_at: datetime  # before it waited for others: by this the phone's clock is judged
 
 
 class _Repeated(NamedTuple):
@@ -113,7 +114,7 @@ def _entries(
     asked: Asked, world: World, seen: Mapping[PingName, Seen], fresh: dict[PingName, bytes], given: Given
 ) -> list[_Entry]:
     """What is to be said of each ping of a request; `fresh` collects the new ones of all requests."""
-    measured = measured_ms(asked.request.sent_at, given.now)
+    measured = measured_ms(asked.request.sent_at, asked.received_at)
     offsets = {
         one.key: offset_ms(world.installations[one.key].presence.offset_ms, measured)
         for one in asked.found.values()

@@ -26,10 +26,10 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True):
-    """The world under its locks, and the configuration's version as of then."""
+    """The world under its locks, and the configuration's version as of then: None of a world without a phone."""
 
     world: World
-    version: int
+    version: int | None
     seen: dict[tuple[int, str], Seen]
 
 
@@ -69,5 +69,5 @@ def still_holds(loaded: Loaded, found: Iterable[Presented], version: int) -> Non
             raise InstallationMovedError
         if installation.customer_key not in loaded.world.customers:
             raise InstallationMovedError
-    if loaded.version != version:
+    if loaded.version is not None and loaded.version != version:
         raise CatalogueBehindError(loaded.version)

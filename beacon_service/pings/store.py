@@ -80,7 +80,7 @@ def load(
         memories={row[0]: _memory.decode(row[5]) for row in locked},
         ledgers=ledgers,
     )
-    version = placed[0][5] if placed else 0
+    version = placed[0][5] if placed else None
     return Loaded(
         world, version, {(row[0], row[1]): Seen(row[2], row[3]) for row in (seen[0] if seen else ())}
     )

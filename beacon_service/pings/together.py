@@ -12,8 +12,12 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Generic, NamedTuple, TypeVar
 
+from beacon_service.errors import ServiceUnavailable
+
 # One computes while the other waits for the database; a third would only fight them for the interpreter.
 LARGE_AT_ONCE = 2
+# Behind a locked customer they would queue up until no thread is left for anybody else.
+LONGEST_WAIT_S = 5.0
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -45,8 +49,12 @@ class Together(Generic[Job, Result]):
 
     def __call__(self, job: Job) -> Result:
         if self._size(job) >= self._most:
-            with self._large:
+            if not self._large.acquire(timeout=LONGEST_WAIT_S):
+                raise ServiceUnavailable("Too many large batches at once; send this one again.")
+            try:
                 return _of(self._run([job])[0])
+            finally:
+                self._large.release()
         ticket: _Ticket[Job, Result] = _Ticket(job, Future())
         self._queue.put(ticket)
         if self._thread is None or not self._thread.is_alive():
@@ -57,8 +65,9 @@ class Together(Generic[Job, Result]):
         """With the first job of a process: one that was forked off has the object and not the thread."""
         with self._starting:
             if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._serve, name="together", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._serve, name="together", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _serve(self) -> None:
         for group in self._groups():

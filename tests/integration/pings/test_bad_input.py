@@ -132,6 +132,12 @@ def test_a_request_that_makes_no_sense_is_a_clear_problem(cafe, body):
     assert problem(answer)[0] in {400, 413, 422}
 
 
+@pytest.mark.parametrize("batches", [{}, {"anna": []}])
+def test_batches_without_a_ping_are_answered_with_nothing(cafe, batches):
+    answer = cafe.post_many(batches)
+    assert (answer.status_code, answer.json["results"]) == (200, [])
+
+
 def test_an_empty_list_of_pings_is_answered_with_nothing(cafe):
     answer = cafe.post("anna")
     assert (answer.status_code, answer.json["results"]) == (200, [])
@@ -175,6 +181,12 @@ def test_an_installation_that_nobody_registered_is_told_apart_in_a_batch(cafe):
         ("nobody", "rejected", ["unknown_installation"]),
         ("anna", "accepted", []),
     ]
+
+
+def test_a_batch_of_nobody_but_strangers_is_told_so(cafe):
+    answer = cafe.post_many({"nobody": [cafe.ping_body("1")], "noone": [cafe.ping_body("1")]})
+    assert answer.status_code == 200
+    assert [one["reasons"] for one in answer.json["results"]] == [["unknown_installation"]] * 2
 
 
 class TestKeys:

@@ -4,8 +4,8 @@ import pytest
 from flask import current_app
 
 from beacon_service.auth import bearer_hash, token_hash
-from beacon_service.errors import Problem
-from beacon_service.pings import api
+from beacon_service.errors import Contended, Problem, RateLimited
+from beacon_service.pings import api, sql
 from beacon_service.pings.schema import parse
 from tests.factories.catalogue import campaign_document, cap_document, zone_document
 
@@ -19,7 +19,8 @@ def group(shop):
         for phone, body, token in requests:
             encoded = api._encode({"installation_id": phone, "pings": [body]})
             key = bearer_hash(f"Bearer {shop.publishable}")
-            calls.append(api.Call(parse(encoded, most_pings=10), key, token_hash(token), "127.0.0.1"))
+            pings, now = parse(encoded, most_pings=10), shop.clock.now()
+            calls.append(api.Call(pings, key, token_hash(token), "127.0.0.1", now))
         with shop.app.test_request_context("/v1/pings"):
             assert current_app
             return api.decide_together(calls)
@@ -94,3 +95,49 @@ def test_two_of_a_kind_in_one_request_share_their_verdict(shop):
     ping = shop.ping_body("1")
     results = shop.post(anna, ping, ping).json["results"]
     assert [(one["status"], one["reasons"]) for one in results] == [("rejected", ["no_location_consent"])] * 2
+
+
+def test_a_call_that_waits_for_a_locked_customer_does_not_keep_its_neighbours(shop, group, monkeypatch):
+    """Whoever holds a row for too long is a trouble of that row's customer alone."""
+    monkeypatch.setattr(sql, "LOCK_CUSTOMERS", sql.LOCK_CUSTOMERS + " NOWAIT")
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
+    anna, ben = shop.phone("anna"), shop.phone("ben")
+    with shop.connect() as other:
+        other.autocommit = False
+        other.execute(
+            "SELECT FROM customers c JOIN installations i ON i.customer_key = c.key WHERE i.id = 'anna' FOR UPDATE OF c"
+        )
+        blocked, served = group(
+            (anna, shop.ping_body("1"), shop.tokens[anna]), (ben, shop.ping_body("1"), shop.tokens[ben])
+        )
+        other.rollback()
+    assert isinstance(blocked, Contended)
+    assert [result.status for result in served.results] == ["accepted"]
+
+
+def test_a_limit_that_was_reached_holds_when_the_transaction_begins_anew(shop, group):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
+    anna, ben = shop.phone("anna"), shop.phone("ben")
+    group((ben, shop.ping_body("0"), shop.tokens[ben]))
+    gate = shop.app.extensions["beacon_gate"]
+    while gate.rates._installations.wait_s("anna", gate.clock.now().timestamp()) == 0.0:
+        pass
+    shop.configure(zones=[zone_document("tills")])  # this process does not know of it yet
+    limited, served = group(
+        (anna, shop.ping_body("1"), shop.tokens[anna]), (ben, shop.ping_body("1"), shop.tokens[ben])
+    )
+    assert isinstance(limited, RateLimited)
+    assert [result.status for result in served.results] == ["accepted"]
+    assert shop.rows("SELECT count(*) FROM pings") == [(2,)]
+
+
+def test_time_spent_waiting_here_is_not_taken_for_a_wrong_clock(shop):
+    anna = shop.phone("anna")
+    body = {"installation_id": anna, "sent_at": shop.clock.now(), "pings": [shop.ping_body("1")]}
+    key, token = bearer_hash(f"Bearer {shop.publishable}"), token_hash(shop.tokens[anna])
+    call = api.Call(parse(api._encode(body), most_pings=10), key, token, "127.0.0.1", shop.clock.now())
+    shop.clock.advance(seconds=40)
+    with shop.app.test_request_context("/v1/pings"):
+        (answer,) = api.decide_together([call])
+    assert [result.status for result in answer.results] == ["accepted"]
+    assert shop.rows("SELECT offset_ms FROM pings") == [(0,)]

@@ -11,6 +11,12 @@ OPERATIONS = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
 SECRET = "a secret of the tests, long enough to pass"
 
 
+def test_keys_that_are_not_json_are_told_in_a_sentence(monkeypatch):
+    monkeypatch.setenv("BEACON_IDENTITY_KEYS", "{bad")
+    with pytest.raises(SettingsError, match="BEACON_IDENTITY_KEYS: it is not valid JSON"):
+        Settings.load()
+
+
 def test_every_setting_is_described_and_documented():
     for name, field in Settings.model_fields.items():
         assert field.description
