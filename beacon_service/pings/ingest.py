@@ -18,6 +18,7 @@ from beacon_service.pings.answer import NOTHING, PingAnswer, ResultOut, StoredAn
 from beacon_service.pings.records import Presented, Seen, StoredPing, still_holds
 from beacon_service.pings.schema import ParsedPing, PingRequest, Unreadable
 from beacon_service.pings.settle import Given, save_results, settle
+from beacon_service.pings.tallies import TallyLocks
 from beacon_service.visits.model import Presence
 from beacon_service.visits.screen import corrected, measured_ms, offset_ms
 
@@ -79,7 +80,7 @@ def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list
     entries = [_entries(each, loaded.world, loaded.seen, fresh, given) for each in asked]
     new = sorted((entry for some in entries for entry in some if isinstance(entry, _New)), key=_turn)
     followed, presences = follow(given.catalogue, loaded.world, [entry.cause for entry in new], given.now)
-    told, memories = settle(given, loaded.world, followed, store.TallyLocks(connection))
+    told, memories = settle(given, loaded.world, followed, TallyLocks(connection))
     steps = [
         _Kept(entry, one, said, answer_of(said, loaded.world.installations[entry.cause.installation_key].id))
         for entry, one, said in zip(new, followed, told, strict=True)

@@ -14,7 +14,7 @@ from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
 from beacon_service.db import Statement
 from beacon_service.engine import Catalogue, Followed, Told, World, choose
-from beacon_service.pings import store
+from beacon_service.pings import store, tallies
 
 # After so many rounds what is still unknown counts as used up: the loser is told so, nobody waits for ever.
 MOST_ROUNDS = 3
@@ -71,5 +71,5 @@ def save_results(
     if decisions:
         version = given.catalogue.version
         statements.append(store.save_decisions(decisions, evidence, now=given.now, version=version))
-        statements.extend(store.spend_tallies(decision for decision, _ in decisions))
+        statements.extend(tallies.spend(decision for decision, _ in decisions))
     return statements

@@ -1,6 +1,6 @@
-"""The ping path's round trips: find, lock and load, lock what is shared, save.
+"""The ping path's round trips: find, lock and load, save.
 
-All locks are taken in one order - customers by key, then tallies by key - and held to the commit.
+Customers are locked by key and held to the commit; what they share is locked after them, in `tallies`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from beacon_service.campaigns.model import Charge, Decision, Grant, Memory, Outcome, Tally, TallyKey
+from beacon_service.campaigns.model import Decision, Grant, Memory
 from beacon_service.configuration.store import CATALOGUE_LOCK
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.db import Connection, Row, Statement, round_trip
@@ -18,6 +18,7 @@ from beacon_service.engine import CODE_VERSION, Event, World
 from beacon_service.pings import sql
 from beacon_service.pings.answer import OfferOut
 from beacon_service.pings.records import Loaded, Presented, Seen, StoredPing
+from beacon_service.pings.tallies import given_back
 from beacon_service.visits.advance import next_due
 from beacon_service.visits.model import Presence
 
@@ -84,44 +85,6 @@ def load(
     return Loaded(
         world, version, {(row[0], row[1]): Seen(row[2], row[3]) for row in (seen[0] if seen else ())}
     )
-
-
-class TallyLocks:
-    """Locks shared counts in key order, behind a savepoint to which the locks are given back before more are taken."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._holds_some = False
-
-    def __call__(self, charges: Mapping[TallyKey, Charge]) -> dict[TallyKey, Tally]:
-        """What is used of each; a row that is missing is made from the ledger first."""
-        start = Statement("ROLLBACK TO SAVEPOINT shared" if self._holds_some else "SAVEPOINT shared")
-        self._holds_some = True
-        statements = [start, Statement(sql.LOCK_TALLIES, {"keys": list(charges)})]
-        from_ledger = [charge for charge in charges.values() if charge.ledger]
-        if from_ledger:
-            statements.append(Statement(sql.COUNT_GRANTS, _asked(from_ledger)))
-        _, rows, *counted = round_trip(self._connection, statements)
-        missing = charges.keys() - {row[0] for row in rows}
-        if missing:
-            self._make([charges[key] for key in missing])
-            return self(charges)
-        # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
-        return {key: Tally(used) for found in (rows, *counted) for key, used in found}
-
-    def _make(self, charges: Sequence[Charge]) -> None:
-        """With no lock held: another step may be making the same rows in this moment. They outlive the savepoint.
-
-        Where a row counts an outcome, the grants before it are made to name it first: that locks them, so that the
-        count that follows cannot change under it.
-        """
-        statements = [
-            Statement("ROLLBACK TO SAVEPOINT shared"),
-            *(Statement(sql.ADOPT_GRANTS, _adopting(charge)) for charge in charges if _is_given_back(charge)),
-            Statement(sql.ADD_TALLIES, _asked(charges, lock_only=True)),
-            Statement("SAVEPOINT shared"),
-        ]
-        round_trip(self._connection, statements)
 
 
 def save_pings(
@@ -247,32 +210,6 @@ def save_decisions(
     return Statement(sql.SAVE_DECISIONS, params)
 
 
-def spend_tallies(decisions: Iterable[Decision]) -> list[Statement]:
-    """Adds what was given to the rows that keep a count; no statement where nothing was."""
-    amounts: dict[TallyKey, int] = {}
-    besides: dict[TallyKey, int] = {}
-    limits: dict[TallyKey, int] = {}
-    for charge in _kept_charges(decisions):
-        within, beside = (charge.amount, 0) if charge.binding else (0, charge.amount)
-        amounts[charge.key] = amounts.get(charge.key, 0) + within
-        besides[charge.key] = besides.get(charge.key, 0) + beside
-        limits[charge.key] = charge.limit
-    if not limits:
-        return []
-    params = {
-        "keys": list(limits),
-        "amounts": [amounts[key] for key in limits],
-        "besides": [besides[key] for key in limits],
-        "limits": list(limits.values()),
-    }
-    return [Statement(sql.SPEND_TALLIES, params)]
-
-
-def _kept_charges(decisions: Iterable[Decision]) -> list[Charge]:
-    grants = [grant for decision in decisions for grant in decision.grants]
-    return [charge for grant in grants for charge in grant.charges if not charge.ledger]
-
-
 def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[Any]]:
     rows = [(decision, grant, place) for decision, place in decisions for grant in decision.grants]
     return {
@@ -286,27 +223,7 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
         "grant_policies": [grant.policy for _, grant, _ in rows],
         "grant_places": [place for _, _, place in rows],
         "grant_closes": [grant.closes_at for _, grant, _ in rows],
-        "grant_charged": [_charged(grant.charges) for _, grant, _ in rows],
-    }
-
-
-def _charged(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
-    """What is given back when the grant closes without the outcome that the count is of."""
-    return [(charge.key, charge.counts, charge.amount) for charge in charges if _is_given_back(charge)]
-
-
-def _is_given_back(charge: Charge) -> bool:
-    return charge.binding and not charge.ledger and charge.counts != "decided"
-
-
-def _adopting(charge: Charge) -> dict[str, Any]:
-    return {
-        "key": charge.key,
-        "counts": charge.counts,
-        "amount": charge.amount,
-        "campaign": charge.campaign,
-        "start": charge.start_at,
-        "site": charge.site,
+        "grant_charged": [given_back(grant.charges) for _, grant, _ in rows],
     }
 
 
@@ -335,24 +252,6 @@ def _installation(row: Row) -> Installation:
 def _customer(row: Row) -> Customer:
     key, name, anonymous, attributes, marketing, _ = row
     return Customer(key, name, anonymous, _attributes.decode(attributes), marketing)
-
-
-def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, list[Any]]:
-    """Arrays to count grants by. With `lock_only` what is counted from the ledger each time starts at nothing."""
-    bounded = [
-        0 if lock_only and charge.ledger else charge.limit if charge.ledger else None for charge in charges
-    ]
-    return {
-        "keys": [charge.key for charge in charges],
-        "campaigns": [charge.campaign for charge in charges],
-        "sites": [charge.site for charge in charges],
-        "after": [charge.after_at for charge in charges],
-        "start": [charge.start_at for charge in charges],
-        "masks": [
-            0 if charge.counts == "decided" else int(Outcome.named(charge.counts)) for charge in charges
-        ],
-        "most": bounded,
-    }
 
 
 def _first(row: Row) -> int:

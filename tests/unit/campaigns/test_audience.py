@@ -18,11 +18,8 @@ def holds(rule, attributes=ANNA):
     return compile_rule(rule)(attributes)
 
 
-def test_of(attribute, op, value):
+def attribute_is(attribute, op, value):
     return {"attribute": attribute, "op": op, "value": value}
-
-
-test_of.__test__ = False
 
 
 @pytest.mark.parametrize(
@@ -46,17 +43,17 @@ test_of.__test__ = False
     ],
 )
 def test_each_test_compares_as_it_says(attribute, op, value, expected):
-    assert holds(test_of(attribute, op, value)) is expected
+    assert holds(attribute_is(attribute, op, value)) is expected
 
 
 @pytest.mark.parametrize("op", sorted(set(TESTS) - {"ne", "exists"}))
 @pytest.mark.parametrize("value", [1, "1", True, None])
 def test_a_missing_attribute_matches_nothing(op, value):
-    assert not holds(test_of("boat", op, [value] if op == "in" else value))
+    assert not holds(attribute_is("boat", op, [value] if op == "in" else value))
 
 
 def test_not_equal_holds_for_those_who_have_no_value():
-    assert holds(test_of("boat", "ne", "yacht"))
+    assert holds(attribute_is("boat", "ne", "yacht"))
 
 
 @pytest.mark.parametrize(
@@ -70,11 +67,11 @@ def test_not_equal_holds_for_those_who_have_no_value():
     ],
 )
 def test_values_of_different_types_do_not_match(attribute, op, value):
-    assert not holds(test_of(attribute, op, value))
+    assert not holds(attribute_is(attribute, op, value))
 
 
 def test_rules_combine():
-    gold, young = test_of("loyalty", "eq", "gold"), test_of("age", "lt", 30)
+    gold, young = attribute_is("loyalty", "eq", "gold"), attribute_is("age", "lt", 30)
 
     assert holds({"all": [gold, {"not": young}]})
     assert holds({"any": [young, gold]})
@@ -82,7 +79,7 @@ def test_rules_combine():
 
 
 def test_a_rule_is_measured_by_depth_and_tests():
-    gold = test_of("loyalty", "eq", "gold")
+    gold = attribute_is("loyalty", "eq", "gold")
 
     assert measure(gold) == (1, 1)
     assert measure({"all": [gold, {"not": {"any": [gold, gold]}}]}) == (4, 3)
@@ -91,12 +88,12 @@ def test_a_rule_is_measured_by_depth_and_tests():
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
 attributes = st.dictionaries(st.sampled_from("abc"), scalars | st.lists(scalars, max_size=3))
 plain_tests = st.builds(
-    test_of, st.sampled_from("abc"), st.sampled_from(sorted(set(TESTS) - {"in", "exists"})), scalars
+    attribute_is, st.sampled_from("abc"), st.sampled_from(sorted(set(TESTS) - {"in", "exists"})), scalars
 )
 tests = (
     plain_tests
-    | st.builds(test_of, st.sampled_from("abc"), st.just("in"), st.lists(scalars, max_size=3))
-    | st.builds(test_of, st.sampled_from("abc"), st.just("exists"), st.booleans())
+    | st.builds(attribute_is, st.sampled_from("abc"), st.just("in"), st.lists(scalars, max_size=3))
+    | st.builds(attribute_is, st.sampled_from("abc"), st.just("exists"), st.booleans())
 )
 rules = st.recursive(
     tests,
@@ -125,4 +122,6 @@ def test_not_all_is_any_not(parts, attributes):
 
 @given(value=scalars, attributes=attributes)
 def test_a_value_is_never_both_equal_and_different(value, attributes):
-    assert holds(test_of("a", "eq", value), attributes) != holds(test_of("a", "ne", value), attributes)
+    assert holds(attribute_is("a", "eq", value), attributes) != holds(
+        attribute_is("a", "ne", value), attributes
+    )

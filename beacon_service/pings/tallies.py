@@ -1,0 +1,113 @@
+"""Counts that customers share: locked in key order behind a savepoint, made from the ledger where missing, spent.
+
+Customers are locked before, by `store.load`; tallies come after them, and both are held to the commit.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from beacon_service.campaigns.model import Charge, Decision, Outcome, Tally, TallyKey
+from beacon_service.db import Connection, Statement, round_trip
+from beacon_service.pings import sql
+
+
+class TallyLocks:
+    """Locks shared counts in key order, behind a savepoint to which the locks are given back before more are taken."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._holds_some = False
+
+    def __call__(self, charges: Mapping[TallyKey, Charge]) -> dict[TallyKey, Tally]:
+        """What is used of each; a row that is missing is made from the ledger first."""
+        start = Statement("ROLLBACK TO SAVEPOINT shared" if self._holds_some else "SAVEPOINT shared")
+        self._holds_some = True
+        statements = [start, Statement(sql.LOCK_TALLIES, {"keys": list(charges)})]
+        from_ledger = [charge for charge in charges.values() if charge.ledger]
+        if from_ledger:
+            statements.append(Statement(sql.COUNT_GRANTS, _asked(from_ledger)))
+        _, rows, *counted = round_trip(self._connection, statements)
+        missing = charges.keys() - {row[0] for row in rows}
+        if missing:
+            self._make([charges[key] for key in missing])
+            return self(charges)
+        # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
+        return {key: Tally(used) for found in (rows, *counted) for key, used in found}
+
+    def _make(self, charges: Sequence[Charge]) -> None:
+        """With no lock held: another step may be making the same rows in this moment. They outlive the savepoint.
+
+        Where a row counts an outcome, the grants before it are made to name it first: that locks them, so that the
+        count that follows cannot change under it.
+        """
+        statements = [
+            Statement("ROLLBACK TO SAVEPOINT shared"),
+            *(Statement(sql.ADOPT_GRANTS, _adopting(charge)) for charge in charges if _comes_back(charge)),
+            Statement(sql.ADD_TALLIES, _asked(charges, lock_only=True)),
+            Statement("SAVEPOINT shared"),
+        ]
+        round_trip(self._connection, statements)
+
+
+def spend(decisions: Iterable[Decision]) -> list[Statement]:
+    """Adds what was given to the rows that keep a count; no statement where nothing was."""
+    amounts: dict[TallyKey, int] = {}
+    besides: dict[TallyKey, int] = {}
+    limits: dict[TallyKey, int] = {}
+    for charge in _kept_charges(decisions):
+        within, beside = (charge.amount, 0) if charge.binding else (0, charge.amount)
+        amounts[charge.key] = amounts.get(charge.key, 0) + within
+        besides[charge.key] = besides.get(charge.key, 0) + beside
+        limits[charge.key] = charge.limit
+    if not limits:
+        return []
+    params = {
+        "keys": list(limits),
+        "amounts": [amounts[key] for key in limits],
+        "besides": [besides[key] for key in limits],
+        "limits": list(limits.values()),
+    }
+    return [Statement(sql.SPEND_TALLIES, params)]
+
+
+def _kept_charges(decisions: Iterable[Decision]) -> list[Charge]:
+    grants = [grant for decision in decisions for grant in decision.grants]
+    return [charge for grant in grants for charge in grant.charges if not charge.ledger]
+
+
+def given_back(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
+    """What is given back when the grant closes without the outcome that the count is of."""
+    return [(charge.key, charge.counts, charge.amount) for charge in charges if _comes_back(charge)]
+
+
+def _comes_back(charge: Charge) -> bool:
+    return charge.binding and not charge.ledger and charge.counts != "decided"
+
+
+def _adopting(charge: Charge) -> dict[str, Any]:
+    return {
+        "key": charge.key,
+        "counts": charge.counts,
+        "amount": charge.amount,
+        "campaign": charge.campaign,
+        "start": charge.start_at,
+        "site": charge.site,
+    }
+
+
+def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, list[Any]]:
+    """Arrays to count grants by. With `lock_only` what is counted from the ledger each time starts at nothing."""
+    bounded = [
+        0 if lock_only and charge.ledger else charge.limit if charge.ledger else None for charge in charges
+    ]
+    return {
+        "keys": [charge.key for charge in charges],
+        "campaigns": [charge.campaign for charge in charges],
+        "sites": [charge.site for charge in charges],
+        "after": [charge.after_at for charge in charges],
+        "start": [charge.start_at for charge in charges],
+        "masks": [
+            0 if charge.counts == "decided" else int(Outcome.named(charge.counts)) for charge in charges
+        ],
+        "most": bounded,
+    }
