@@ -1,22 +1,17 @@
 """What one process of the service shares between its requests."""
 
-import os
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from beacon_service.chance import random_bits
 from beacon_service.clock import Clock
 from beacon_service.settings import Settings
 from beacon_service.web.metrics import Metrics
 
-# Seeded by the operating system; asking it for each ping would cost a system call each. Seeds are no secrets.
-_source = random.Random()
-os.register_at_fork(after_in_child=_source.seed)
-
 
 def random_seed() -> int:
     """63 random bits: they fit a bigint, and no two causes are likely ever to share them."""
-    return _source.getrandbits(63)
+    return random_bits(63)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ query strings, keys, tokens, network addresses and bodies are never written, her
 
 from __future__ import annotations
 
-import os
-import random
 import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, g, request
+
+from beacon_service.chance import random_bits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,10 +29,6 @@ SECURITY_HEADERS = (
     ("Referrer-Policy", "no-referrer"),
     ("Cache-Control", "no-store"),
 )
-# Requests are numbered to be found in a log, not to be secret; asking the system each time would cost a call to it,
-# and the interpreter to whoever is waiting for it.
-_numbers = random.Random()
-os.register_at_fork(after_in_child=_numbers.seed)
 
 
 def install(app: Flask, metrics: Metrics) -> None:
@@ -45,7 +41,7 @@ def install(app: Flask, metrics: Metrics) -> None:
 
     @app.before_request
     def begin() -> None:
-        g.request_id = f"{_numbers.getrandbits(64):016x}"
+        g.request_id = f"{random_bits(64):016x}"
         g.began = time.perf_counter()
 
     @app.after_request
