@@ -8,11 +8,11 @@ import msgspec
 
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Cause, Followed, Tick, World
+from beacon_service.positioning.fix import Fix
+from beacon_service.positioning.locate import locate_all, sense
 from beacon_service.visits.advance import advance, fire
 from beacon_service.visits.model import Move, Presence
 from beacon_service.visits.screen import ACCEPTED, Verdict, screen
-from beacon_service.zones.fix import Fix
-from beacon_service.zones.locate import locate_all, sense
 from beacon_service.zones.model import Heard, Located
 
 _MILLISECOND = timedelta(milliseconds=1)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beacon_service.geo import distance_m
-from beacon_service.zones.locate import SPREAD, locate
+from beacon_service.positioning.locate import SPREAD, locate
 from beacon_service.zones.model import NOWHERE, Heard, Identity, Position, Sighting
 from tests.factories.catalogue import (
     beacon_document,

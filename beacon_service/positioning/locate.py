@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beacon_service.geo import METRES_PER_DEGREE
+from beacon_service.positioning.fix import Fix, Hearing, is_usable, of_beacons, of_position
+from beacon_service.positioning.ranging import distance_m, freshness, remember, tx_power_dbm
 from beacon_service.zones.catalogue import Places
-from beacon_service.zones.fix import Fix, Hearing, is_usable, of_beacons, of_position
 from beacon_service.zones.model import NOWHERE, BeaconId, Heard, Located, Position, Sighting
-from beacon_service.zones.ranging import distance_m, freshness, remember, tx_power_dbm
 
 # The plane normal distribution as 25 points of equal weight: the centre and rings of 6, 9 and 9, at the
 # quantiles 0.16, 0.46 and 0.82, the middles of their shares. Radii are in units of the 68 % radius:
