@@ -28,6 +28,7 @@ from beacon_service.service import Service
 from beacon_service.settings import Settings, libpq_url
 from beacon_service.web import StrictRequest, access_log, body, openapi, problems
 from beacon_service.zones import api as zones
+from beacon_service.zones import beacons_api as beacons
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ GARBAGE_THRESHOLD = 20_000
 BLUEPRINTS = (
     probes.blueprint,
     zones.blueprint,
+    beacons.blueprint,
     campaigns.blueprint,
     customers.blueprint,
     identity.blueprint,

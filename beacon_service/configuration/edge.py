@@ -30,6 +30,19 @@ def saved(result: Saved, *, show: Show = dict) -> ResponseReturnValue:
     return dict(show(stored.body)), 201 if result.created else 200, {"ETag": etag(stored.version)}
 
 
+def imported(found: Mapping[str, Saved]) -> ResponseReturnValue:
+    """Commit an import and count what it came to."""
+    db.session.commit()
+    changed = [one for one in found.values() if one.changed]
+    created = sum(one.created for one in changed)
+    return {
+        "created": created,
+        "replaced": len(changed) - created,
+        "unchanged": len(found) - len(changed),
+        "version": changed[0].stored.version if changed else None,
+    }
+
+
 def deleted() -> ResponseReturnValue:
     db.session.commit()
     return "", 204

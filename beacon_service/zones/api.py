@@ -1,23 +1,19 @@
-"""Routes: sites, floors, zones and beacons."""
+"""Routes: sites, floors and zones. Those of beacons stand in `beacons_api`."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import requires
-from beacon_service.configuration.edge import deleted, edit, saved, shown, shown_page
+from beacon_service.configuration.edge import deleted, edit, imported, saved, shown, shown_page
 from beacon_service.configuration.schema import check_address, check_ids
 from beacon_service.configuration.service import require
 from beacon_service.db import db
 from beacon_service.web import PageQuery, import_body
 from beacon_service.zones import service
-from beacon_service.zones.imports import CollectionIn, ImportOut, read_beacons, read_zones
+from beacon_service.zones.imports import CollectionIn, ImportOut, read_zones
 from beacon_service.zones.schema import (
-    BeaconIn,
-    BeaconOut,
-    BeaconPage,
     FloorIn,
     FloorOut,
     FloorPage,
@@ -27,9 +23,8 @@ from beacon_service.zones.schema import (
     ZoneIn,
     ZoneOut,
     ZonePage,
-    shown_beacon,
 )
-from beacon_service.zones.store import BEACONS, FLOORS, SITES, ZONES
+from beacon_service.zones.store import FLOORS, SITES, ZONES
 
 blueprint = APIBlueprint("zones", __name__, url_prefix="/v1", tag="Places")
 
@@ -166,63 +161,7 @@ def delete_zone(site_id: str, zone_id: str) -> ResponseReturnValue:
 def import_zones(site_id: str, body: CollectionIn) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     reading = read_zones(body.features, site_id)
-    return _imported(service.import_zones(db.session(), site_id, reading, edit()))
-
-
-@blueprint.post("/sites/<site_id>/beacons/imports")
-@import_body
-@blueprint.input(CollectionIn, arg_name="body")
-@blueprint.output(ImportOut)
-@blueprint.doc(
-    summary="Import beacons from GeoJSON, all or none",
-    description="A feature is a Point; its id names the beacon, its properties are the fields of a PUT.",
-)
-@requires("configure")
-def import_beacons(site_id: str, body: CollectionIn) -> ResponseReturnValue:
-    check_ids(site_id=site_id)
-    reading = read_beacons(body.features, site_id)
-    return _imported(service.import_beacons(db.session(), site_id, reading, edit()))
-
-
-@blueprint.get("/beacons")
-@blueprint.input(PageQuery, location="query", arg_name="query")
-@blueprint.output(BeaconPage)
-@blueprint.doc(summary="List beacons by id")
-@requires("configure")
-def list_beacons(query: PageQuery) -> ResponseReturnValue:
-    return shown_page(BEACONS, query, show=shown_beacon)
-
-
-@blueprint.get("/beacons/<beacon_id>")
-@blueprint.output(BeaconOut)
-@blueprint.doc(summary="Read a beacon")
-@requires("configure")
-def get_beacon(beacon_id: str) -> ResponseReturnValue:
-    check_ids(beacon_id=beacon_id)
-    return shown(BEACONS, beacon_id, show=shown_beacon)
-
-
-@blueprint.put("/beacons/<beacon_id>")
-@blueprint.input(BeaconIn, arg_name="body")
-@blueprint.output(BeaconOut)
-@blueprint.doc(summary="Create or replace a beacon", responses={201: "Created"})
-@requires("configure")
-def put_beacon(beacon_id: str, body: BeaconIn) -> ResponseReturnValue:
-    check_ids(beacon_id=beacon_id)
-    check_address({"id": body.id}, id=beacon_id)
-    document = body.document(beacon_id)
-    found = service.put_beacon(db.session(), beacon_id, document, edit())
-    return saved(found, show=shown_beacon)
-
-
-@blueprint.delete("/beacons/<beacon_id>")
-@blueprint.output({}, status_code=204)
-@blueprint.doc(summary="Delete a beacon")
-@requires("configure")
-def delete_beacon(beacon_id: str) -> ResponseReturnValue:
-    check_ids(beacon_id=beacon_id)
-    service.delete_beacon(db.session(), beacon_id, edit())
-    return deleted()
+    return imported(service.import_zones(db.session(), site_id, reading, edit()))
 
 
 def _of_site(site_id: str, answer: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
@@ -230,15 +169,3 @@ def _of_site(site_id: str, answer: Callable[[], ResponseReturnValue]) -> Respons
     check_ids(site_id=site_id)
     require(db.session(), SITES, site_id)
     return answer()
-
-
-def _imported(found: Mapping[str, Any]) -> ResponseReturnValue:
-    db.session.commit()
-    changed = [one for one in found.values() if one.changed]
-    created = sum(one.created for one in changed)
-    return {
-        "created": created,
-        "replaced": len(changed) - created,
-        "unchanged": len(found) - len(changed),
-        "version": changed[0].stored.version if changed else None,
-    }
