@@ -47,6 +47,7 @@ class ZoneRow(Base):
     dwell_s: Mapped[list[int]] = mapped_column(ARRAY(Integer))
     enter_confirm: Mapped[int | None]
     exit_hold_s: Mapped[int | None]
+    parent_id: Mapped[str | None]
     version: Mapped[int] = mapped_column(BigInteger)
 
 

@@ -33,7 +33,11 @@ def _floor(body: Body) -> Values:
 
 def _zone(body: Body) -> Values:
     copied = ("name", "tags", "priority", "sensitive", "dwell_s", "enter_confirm", "exit_hold_s")
-    placed = {"floor_id": body["floor"], "geometry": _wgs84(shape(body["geometry"]))}
+    placed = {
+        "floor_id": body["floor"],
+        "parent_id": body.get("parent"),
+        "geometry": _wgs84(shape(body["geometry"])),
+    }
     return placed | {name: body[name] for name in copied}
 
 
