@@ -21,6 +21,7 @@ from beacon_service.pings.settle import Given, save_results, settle
 from beacon_service.pings.tallies import TallyLocks
 from beacon_service.visits.model import Presence
 from beacon_service.visits.screen import corrected, measured_ms, offset_ms
+from beacon_service.zones.model import Sighting
 
 # How soon the phone may report again: often enough to see someone pass through an aisle.
 NEXT_PING_AFTER_S = 5
@@ -159,8 +160,18 @@ def _cause(name: PingName, ping: ParsedPing, offset: int, given: Given) -> Ping:
         offset_ms=offset,
         seed=given.seed(),
         received_on=given.today,
-        sightings=ping.sightings,
+        sightings=_corrected(ping.sightings, offset),
         position=ping.position,
+    )
+
+
+def _corrected(sightings: tuple[Sighting, ...], offset: int) -> tuple[Sighting, ...]:
+    """Their times on the ping's clock; most phones' clocks are right, and most sightings have no time of their own."""
+    if offset == 0 or all(one.at is None for one in sightings):
+        return sightings
+    return tuple(
+        one if one.at is None else msgspec.structs.replace(one, at=corrected(one.at, offset))
+        for one in sightings
     )
 
 

@@ -21,6 +21,12 @@ Number = Annotated[int, Meta(ge=-(2**31), le=2**32)] | Annotated[str, Meta(max_l
 
 # More beacons than a phone hears in a minute of the busiest mall.
 MOST_SIGHTINGS = 200
+# Eddystone states its power at 0 m; the first metre of air takes 41 dB at 2.4 GHz.
+FIRST_METRE_DB = 41.0
+# The widest a frame of telemetry can say: two bytes of millivolts, 8.8 bits of degrees. What of it makes sense is
+# judged where it is used: an odd reading must not cost the ping.
+MOST_MILLIVOLTS = 65_535
+WIDEST_TEMPERATURE_C = 128
 # Identities repeat from ping to ping; each is worth spelling out once.
 _REMEMBERED_IDENTITIES = 50_000
 
@@ -40,6 +46,9 @@ class SightingIn(Struct, frozen=True, omit_defaults=True):
     tx_power: Annotated[float, Meta(ge=-1000, le=1000)] | None = None
     at: Instant | None = None
     proximity: Literal["immediate", "near", "far", "unknown"] | None = None
+    # Of Eddystone-TLM or its like; 0 mV: no battery, or not known.
+    battery_mv: Annotated[int, Meta(ge=0, le=MOST_MILLIVOLTS)] | None = None
+    temperature_c: Annotated[float, Meta(ge=-WIDEST_TEMPERATURE_C, le=WIDEST_TEMPERATURE_C)] | None = None
 
 
 class PositionIn(Struct, frozen=True, omit_defaults=True):
@@ -132,7 +141,7 @@ def parse(body: bytes, *, most_pings: int) -> PingRequest:
 def _parse_ping(raw: Raw) -> ParsedPing | Unreadable:
     try:
         ping = _ping.decode(raw)
-        sightings = tuple(map(_sighting, ping.sightings))
+        sightings = tuple(map(sighting, ping.sightings))
     except (msgspec.ValidationError, ValueError) as error:
         return Unreadable(_id_of(raw), str(error))
     body = _encode(ping)
@@ -146,17 +155,20 @@ def _parse_ping(raw: Raw) -> ParsedPing | Unreadable:
     )
 
 
-def _sighting(one: SightingIn) -> Sighting:
-    """Raises ValueError where what was heard has no identity."""
+def sighting(one: SightingIn) -> Sighting:
+    """What the engine reads of it, the power at 1 m. Raises ValueError where what was heard has no identity."""
     mac = _mac(one.mac) if one.mac is not None else None
     if one.type == "mac":
         if mac is None:
             raise ValueError("a sighting of type mac needs its mac")
-        return Sighting(None, mac, one.rssi, one.tx_power)
+        return Sighting(None, mac, one.rssi, one.tx_power, one.at)
     identity = _identity(
         one.type, one.uuid, one.major, one.minor, one.namespace, one.instance, one.id1, one.id2, one.id3
     )
-    return Sighting(identity, mac, one.rssi, one.tx_power)
+    power = one.tx_power
+    if power is not None and one.type == "eddystone_uid":
+        power -= FIRST_METRE_DB
+    return Sighting(identity, mac, one.rssi, power, one.at)
 
 
 _FIELDS = ("uuid", "major", "minor", "namespace", "instance", "id1", "id2", "id3")

@@ -33,6 +33,7 @@ from beacon_service.zones.model import (
     zone_key,
 )
 from beacon_service.zones.nesting import depths
+from beacon_service.zones.phones import normalised_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,11 @@ class Floor:
 
 
 class Transmitter(NamedTuple):
+    """A beacon and what its status means: a quarantined one still transmits, though nothing is made of it."""
+
     beacon: Beacon
     active: bool
+    transmits: bool
 
 
 class ZoneIndex:
@@ -111,8 +115,10 @@ class Places:
     index: ZoneIndex = field(repr=False, default_factory=lambda: ZoneIndex(()))
     sensitive: frozenset[ZoneKey] = frozenset()
     floor_counts: Mapping[SiteId, int] = field(repr=False, default_factory=Counter)
-    # Every identity that some beacon has, with the one active beacon that it names, if it is just one.
-    _heard_as: Mapping[Identity, Beacon | None] = field(repr=False, default_factory=_nothing)
+    # By model, how many dB it hears more than the median one.
+    phones: Mapping[str, float] = field(default_factory=_nothing)
+    # Every identity that some beacon has, with the transmitter that it names, if it is just one.
+    _heard_as: Mapping[Identity, Transmitter | None] = field(repr=False, default_factory=_nothing)
 
     def updated(self, changes: Documents) -> "Places":
         """These places with the changes applied; what did not change is shared, not copied."""
@@ -131,18 +137,31 @@ class Places:
         if changes.names("beacon"):
             beacons = _merged(self.beacons, changes.of("beacon"), _transmitter)
             places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))
+        if changes.names("phone"):
+            places = replace(places, phones=_merged(self.phones, changes.of("phone"), _phone_offset_db))
         return places
 
     def beacon(self, sighting: Sighting) -> Beacon | None:
-        """The beacon that was heard, if that is certain.
+        """The beacon that was heard, if that is certain and it is in use."""
+        found = self.transmitter(sighting)
+        return found.beacon if found is not None and found.active else None
+
+    def transmitter(self, sighting: Sighting) -> Transmitter | None:
+        """The beacon that was heard, be it in use or in quarantine, if that is certain.
 
         A MAC tells radios apart that share one advertised identity, so where a beacon lists the MAC it alone
         is asked, even if that beacon is out of use. Otherwise the advertised identity decides, if exactly one
-        active beacon has it.
+        beacon transmits it: one in quarantine does, so what it shares an identity with cannot be told from it
+        without a MAC, and to take the one for the other would be to trust what was put out of trust. A retired
+        beacon is gone and hides nobody.
         """
         if sighting.mac is not None and sighting.mac in self._heard_as:
             return self._heard_as[sighting.mac]
         return self._heard_as.get(sighting.identity) if sighting.identity is not None else None
+
+    def phone_offset_db(self, model: str | None) -> float:
+        """How many dB this model hears more than the median one; subtract it from its levels. 0.0 if unknown."""
+        return self.phones.get(normalised_model(model), 0.0) if model and self.phones else 0.0
 
 
 def _merged(
@@ -192,7 +211,11 @@ def _transmitter(body: Body) -> Transmitter:
         identities=tuple(Identity(identity) for identity in body["identities"]),
         tx_power_dbm=body["tx_power_dbm"],
     )
-    return Transmitter(beacon, active=body["status"] == "active")
+    return Transmitter(beacon, active=body["status"] == "active", transmits=body["status"] != "retired")
+
+
+def _phone_offset_db(body: Body) -> float:
+    return float(body["offset_db"])
 
 
 def _geometry(body: Body) -> BaseGeometry:
@@ -209,11 +232,11 @@ def _with_measures(zones: Mapping[ZoneKey, Zone]) -> Mapping[ZoneKey, Zone]:
     return MappingProxyType({zone.key: replace(zone, depth=depth) for zone, depth in nested})
 
 
-def _heard_as(transmitters: Iterable[Transmitter]) -> Mapping[Identity, Beacon | None]:
-    holders: dict[Identity, list[Beacon]] = {}
-    for beacon, active in transmitters:
-        for identity in beacon.identities:
-            holders.setdefault(identity, []).extend([beacon] if active else [])
+def _heard_as(transmitters: Iterable[Transmitter]) -> Mapping[Identity, Transmitter | None]:
+    holders: dict[Identity, list[Transmitter]] = {}
+    for one in transmitters:
+        for identity in one.beacon.identities:
+            holders.setdefault(identity, []).extend([one] if one.transmits else [])
     return MappingProxyType(
         {identity: held[0] if len(held) == 1 else None for identity, held in holders.items()}
     )

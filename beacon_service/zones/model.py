@@ -62,12 +62,17 @@ class Beacon:
 
 
 class Sighting(msgspec.Struct, frozen=True):
-    """One hearing of one transmitter. `identity` is what was advertised, `mac` the address where the phone tells it."""
+    """One hearing of one transmitter. `identity` is what was advertised, `mac` the address where the phone tells it.
+
+    `tx_power_dbm` is the level at 1 m, whatever distance the transmitter states it for. `at` is when it was heard,
+    on the same clock as its ping, where the phone tells it apart from the ping's own time.
+    """
 
     identity: Identity | None
     mac: Identity | None
     rssi_dbm: float
     tx_power_dbm: float | None = None
+    at: datetime | None = None
 
 
 class Position(msgspec.Struct, frozen=True):

@@ -166,9 +166,15 @@ class BeaconFields(Document):
     floor: Id | None = None
     identities: Identities
     tx_power_dbm: Annotated[int, Field(ge=-127, le=20)] | None = Field(
-        default=None, description="Calibrated power at 1 m. Left out: as the phone reports it."
+        default=None,
+        description="Calibrated level at 1 m, of Eddystone too (its frame states it at 0 m, 41 dB above). "
+        "Left out: as the phone reports it.",
     )
-    status: Literal["active", "quarantined", "retired"] = "active"
+    status: Literal["active", "quarantined", "retired"] = Field(
+        default="active",
+        description="Of a quarantined or retired beacon nothing is made. A quarantined one still transmits: what "
+        "shares an identity with it is told apart by MAC only. A retired one is gone.",
+    )
 
 
 class BeaconIn(BeaconFields):

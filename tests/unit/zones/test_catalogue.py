@@ -3,6 +3,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
+from beacon_service.configuration.model import Documents
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.model import Identity, Sighting
 from tests.factories.catalogue import (
@@ -168,11 +169,31 @@ def test_an_unknown_mac_leaves_the_identity_to_decide():
 
 
 @pytest.mark.parametrize("status", ["quarantined", "retired"])
-def test_a_beacon_out_of_use_is_not_heard_and_does_not_blur_others(status):
+def test_a_beacon_out_of_use_is_not_heard_by_its_mac_nor_by_its_identity(status):
+    found = places(beacons=[beacon_document("b1", identities=[SHARED, MAC], status=status)])
+
+    assert found.beacon(heard(identity=SHARED)) is None
+    assert found.beacon(heard(identity=SHARED, mac=MAC)) is None
+
+
+def test_a_quarantined_beacon_still_transmits_so_who_shares_its_identity_is_known_by_mac_only():
     found = places(
         beacons=[
             beacon_document("b1", identities=[SHARED, MAC]),
-            beacon_document("b2", identities=[SHARED, OTHER_MAC], status=status),
+            beacon_document("b2", identities=[SHARED, OTHER_MAC], status="quarantined"),
+        ]
+    )
+
+    assert found.beacon(heard(identity=SHARED)) is None
+    assert found.beacon(heard(identity=SHARED, mac=MAC)).id == "b1"
+    assert found.beacon(heard(identity=SHARED, mac=OTHER_MAC)) is None
+
+
+def test_a_retired_beacon_is_gone_and_hides_nobody():
+    found = places(
+        beacons=[
+            beacon_document("b1", identities=[SHARED, MAC]),
+            beacon_document("b2", identities=[SHARED, OTHER_MAC], status="retired"),
         ]
     )
 
@@ -180,6 +201,40 @@ def test_a_beacon_out_of_use_is_not_heard_and_does_not_blur_others(status):
     assert found.beacon(heard(identity=SHARED, mac=OTHER_MAC)) is None
 
 
+def test_a_beacon_that_comes_out_of_quarantine_is_heard_again():
+    quarantined = places(beacons=[beacon_document("b1", identities=[SHARED], status="quarantined")])
+    active = quarantined.updated(documents(beacons=[beacon_document("b1", identities=[SHARED])]))
+
+    assert active.beacon(heard(identity=SHARED)).id == "b1"
+    assert quarantined.beacon(heard(identity=SHARED)) is None
+
+
+def test_whose_health_is_watched_is_heard_in_quarantine_too():
+    found = places(beacons=[beacon_document("b1", identities=[SHARED], status="quarantined")])
+
+    assert found.transmitter(heard(identity=SHARED)).beacon.id == "b1"
+
+
+def test_one_beacon_is_known_by_each_of_its_identities():
+    eddystone = Identity("eddystone_uid:edd1ebeac04e5defa017:0bdb87539b67")
+    altbeacon = Identity("altbeacon:2f234454-cf6d-4a0f-adf2-f4911ba9ffa6:1:2")
+    found = places(beacons=[beacon_document("b1", identities=[SHARED, eddystone, altbeacon, MAC])])
+
+    for identity in (SHARED, eddystone, altbeacon):
+        assert found.beacon(heard(identity=identity)).id == "b1"
+    assert found.beacon(heard(mac=MAC)).id == "b1"
+
+
 def test_what_nobody_registered_is_no_beacon():
     assert places().beacon(heard(identity=SHARED, mac=MAC)) is None
     assert places().beacon(heard()) is None
+
+
+def test_a_phones_model_has_its_offset_and_an_unknown_one_none():
+    found = Places().updated(
+        Documents(version=1, bodies={("phone", "pixel 9"): {"model": "pixel 9", "offset_db": -4.5}})
+    )
+
+    assert found.phone_offset_db(" Pixel 9") == -4.5
+    assert found.phone_offset_db("iPhone17,1") == 0.0
+    assert found.phone_offset_db(None) == 0.0
