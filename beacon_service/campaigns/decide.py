@@ -26,7 +26,7 @@ from beacon_service.campaigns.model import (
     Tally,
     TallyKey,
 )
-from beacon_service.campaigns.windows import in_daypart
+from beacon_service.hours import WeeklyHours
 from beacon_service.ids import derived_uuid7, draw
 
 # "You are in aisle 4" is wrong two minutes later; an offline phone's flush makes no offers.
@@ -73,6 +73,7 @@ class Question(Struct, frozen=True, dict=True):
     time_zone: ZoneInfo
     policy: Policy
     shared: Shared
+    hours: Sequence[WeeklyHours] | None = None  # when the moment's zone is open; None: always
     counts: list[tuple[str, str, int, int]] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
 
@@ -84,6 +85,12 @@ class Question(Struct, frozen=True, dict=True):
     def local(self) -> datetime:
         """Now, on the site's clocks."""
         return self.now.astimezone(self.time_zone)
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether the zone was open when the moment came about."""
+        at = self.moment.at.astimezone(self.time_zone)
+        return self.hours is None or any(part.cover(at) for part in self.hours)
 
     def claims(self, campaign: Campaign) -> tuple[Charge, ...]:
         """What an offer of the campaign would claim of the shared counts; several rules ask for it."""
@@ -117,11 +124,15 @@ def is_live(question: Question, campaign: Campaign) -> Reason | None:
     return None if campaign.status == "published" and begun and not over else Reason.NOT_LIVE
 
 
+def is_open(question: Question, _: Campaign) -> Reason | None:
+    return None if question.is_open else Reason.CLOSED
+
+
 def is_in_daypart(question: Question, campaign: Campaign) -> Reason | None:
     if not campaign.dayparts:
         return None
     local = question.local
-    return None if any(in_daypart(part, local) for part in campaign.dayparts) else Reason.DAYPART
+    return None if any(part.cover(local) for part in campaign.dayparts) else Reason.DAYPART
 
 
 def is_in_audience(question: Question, campaign: Campaign) -> Reason | None:
@@ -151,6 +162,7 @@ RULES: tuple[Rule, ...] = (
     is_nth_visit,
     has_consent,
     is_live,
+    is_open,
     is_in_daypart,
     is_in_audience,
     is_within_caps,

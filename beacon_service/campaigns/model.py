@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from enum import IntFlag, StrEnum
 from functools import cached_property
 from typing import Any, Literal, NewType
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 
+from beacon_service.hours import WeeklyHours
 from beacon_service.visits.model import Visit
 
 CampaignId = NewType("CampaignId", str)
@@ -27,6 +28,7 @@ class Reason(StrEnum):
     VISIT = "visit"  # not the visit that its trigger names
     NO_CONSENT = "no_consent"
     NOT_LIVE = "not_live"  # draft, paused, ended, or outside its dates
+    CLOSED = "closed"  # outside the opening hours of the zone
     DAYPART = "daypart"
     AUDIENCE = "audience"
     CAP = "cap"  # a cap of its own
@@ -96,13 +98,6 @@ class Trigger:
 
 
 @dataclass(frozen=True, slots=True)
-class Daypart:
-    days: frozenset[int]  # 0 is Monday
-    start: time
-    end: time  # at or before start: runs past midnight, and belongs to the day on which it began
-
-
-@dataclass(frozen=True, slots=True)
 class Budget:
     total: int | None = None
     per_day: int | None = None
@@ -130,7 +125,7 @@ class Campaign:
     ends_at: datetime | None
     trigger: Trigger
     audience: Predicate | None = field(repr=False)
-    dayparts: tuple[Daypart, ...]
+    dayparts: tuple[WeeklyHours, ...]
     caps: tuple[Cap, ...]
     budget: Budget | None
     hold_out: float

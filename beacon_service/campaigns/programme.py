@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -12,16 +12,14 @@ from beacon_service.campaigns.model import (
     Campaign,
     CampaignId,
     Cap,
-    Daypart,
     Offer,
     Policy,
     Trigger,
     Window,
 )
 from beacon_service.configuration.model import Body, Documents
+from beacon_service.hours import WeeklyHours
 from beacon_service.zones.model import Zone, zone_key
-
-DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 # A zone's key, or (tag, site or None for any site): what a trigger names.
 Place: TypeAlias = str | tuple[str, str | None]
@@ -145,9 +143,8 @@ def _trigger(body: Body) -> Trigger:
     )
 
 
-def _daypart(body: Body) -> Daypart:
-    days = frozenset(DAYS.index(day) for day in body["days"])
-    return Daypart(days, time.fromisoformat(body["from"]), time.fromisoformat(body["to"]))
+def _daypart(body: Body) -> WeeklyHours:
+    return WeeklyHours.read(body["days"], body["from"], body["to"])
 
 
 def _cap(body: Body) -> Cap:

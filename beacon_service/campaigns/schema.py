@@ -7,10 +7,20 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, WithJsonSchema, model_validator
 
 from beacon_service.campaigns.rules import rule_flaws
-from beacon_service.configuration.schema import Document, Flaw, Id, Name, Tag, TimeZone, flawed, refuse
+from beacon_service.configuration.schema import (
+    Clock,
+    Day,
+    Document,
+    Flaw,
+    Id,
+    Name,
+    Tag,
+    TimeZone,
+    flawed,
+    refuse,
+)
 
 Status = Literal["draft", "published", "paused", "ended"]
-Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
 
 # A day: a stay that lasts longer is nobody's dwell.
@@ -46,7 +56,6 @@ _RULE_SCHEMA = {
 
 # Lax only in that JSON has no times: a text is read as one.
 Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["09:00"])]
 Link = Annotated[str, Field(max_length=2048), AfterValidator(_https)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]

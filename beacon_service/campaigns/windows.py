@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from beacon_service.campaigns.model import Daypart, Window
+from beacon_service.campaigns.model import Window
 
 # A rolling month is 30 days: a duration must not depend on the day on which it is asked.
 DURATIONS = {
@@ -39,14 +39,3 @@ def calendar_start(window: Window, now: datetime, time_zone: ZoneInfo) -> dateti
     back = (window.n - 1) * (7 if window.unit == "week" else 1)
     back += midnight.weekday() if window.unit == "week" else 0
     return (midnight - timedelta(days=back)).astimezone(UTC)
-
-
-def in_daypart(daypart: Daypart, local: datetime) -> bool:
-    """Whether the local time falls into the daypart; one past midnight belongs to the day on which it began."""
-    at = local.time()
-    if daypart.start < daypart.end:
-        return local.weekday() in daypart.days and daypart.start <= at < daypart.end
-    yesterday = (local.weekday() - 1) % 7
-    return (local.weekday() in daypart.days and at >= daypart.start) or (
-        yesterday in daypart.days and at < daypart.end
-    )

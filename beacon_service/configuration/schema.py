@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -94,6 +94,8 @@ def _not_an_id(name: str) -> Fault:
     return fault(name, "is not an id", "Use 1 to 64 letters, digits, dots, underscores, colons or hyphens.")
 
 
+Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["09:00"])]
 Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["cafe"])]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Tag = Annotated[str, Field(pattern=ID_PATTERN, examples=["food"])]

@@ -136,6 +136,7 @@ class _SecondPass:
             time_zone=self.catalogue.places.sites[zone.site].time_zone,
             policy=self.catalogue.programme.policy,
             shared=self.shared,
+            hours=self.catalogue.places.hours(zone),
         )
 
     def _remember(self, decision: Decision) -> None:

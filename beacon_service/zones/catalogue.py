@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from beacon_service.configuration.model import Body, Documents
+from beacon_service.hours import WeeklyHours
 from beacon_service.zones.geometry import areas_m2
 from beacon_service.zones.model import (
     Beacon,
@@ -141,6 +142,13 @@ class Places:
             places = replace(places, phones=_merged(self.phones, changes.of("phone"), _phone_offset_db))
         return places
 
+    def hours(self, zone: Zone) -> tuple[WeeklyHours, ...] | None:
+        """When the zone is open, by the clocks of its site; None: always."""
+        if zone.hours is not None:
+            return zone.hours
+        site = self.sites.get(zone.site)
+        return site.hours if site else None
+
     def beacon(self, sighting: Sighting) -> Beacon | None:
         """The beacon that was heard, if that is certain and it is in use."""
         found = self.transmitter(sighting)
@@ -177,7 +185,7 @@ def _merged(
 
 
 def _site(body: Body) -> Site:
-    return Site(SiteId(body["id"]), body["name"], ZoneInfo(body["time_zone"]))
+    return Site(SiteId(body["id"]), body["name"], ZoneInfo(body["time_zone"]), _hours(body))
 
 
 def _floor(body: Body) -> Floor:
@@ -198,7 +206,15 @@ def _zone(body: Body) -> Zone:
         dwell_s=tuple(sorted(body["dwell_s"])),
         enter_confirm=body["enter_confirm"],
         exit_hold_s=body["exit_hold_s"],
+        parent=zone_key(body["site"], body["parent"]) if body.get("parent") else None,
+        hours=_hours(body),
     )
+
+
+def _hours(body: Body) -> tuple[WeeklyHours, ...] | None:
+    """Documents of earlier versions say nothing of hours."""
+    given = body.get("hours")
+    return given and tuple(WeeklyHours.read(one["days"], one["opens"], one["closes"]) for one in given)
 
 
 def _transmitter(body: Body) -> Transmitter:

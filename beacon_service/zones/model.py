@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from shapely.geometry.base import BaseGeometry
 
+from beacon_service.hours import WeeklyHours
+
 SiteId = NewType("SiteId", str)
 FloorId = NewType("FloorId", str)
 BeaconId = NewType("BeaconId", str)
@@ -31,6 +33,7 @@ class Site:
     id: SiteId
     name: str
     time_zone: ZoneInfo
+    hours: tuple[WeeklyHours, ...] | None = None  # when it is open; None: always
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,9 @@ class Zone:
     enter_confirm: int | None = None  # pings that confirm an entry; None: the default
     exit_hold_s: int | None = None
     area_m2: float = 0.0
-    depth: int = 0  # how many zones of its site and floor contain it
+    depth: int = 0  # how many zones it lies in, by their shapes and by what was declared
+    parent: ZoneKey | None = None  # declared: it lies in this one, whatever the shapes say
+    hours: tuple[WeeklyHours, ...] | None = None  # when it is open; None: as its site
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class ZoneOf(Struct, forbid_unknown_fields=True, omit_defaults=True):
     dwell_s: list[int] = []
     enter_confirm: int | None = None
     exit_hold_s: int | None = None
+    parent: str | None = None
+    hours: list[dict[str, Any]] | None = None
 
     def document(self):
         plain = msgspec.structs.asdict(self)

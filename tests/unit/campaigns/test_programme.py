@@ -2,8 +2,9 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from beacon_service.campaigns.model import Cap, Daypart, Offer, Policy, Trigger, Window
+from beacon_service.campaigns.model import Cap, Offer, Policy, Trigger, Window
 from beacon_service.campaigns.programme import Programme
+from beacon_service.hours import WeeklyHours
 from tests.factories.catalogue import (
     campaign_document,
     cap_document,
@@ -107,7 +108,7 @@ def test_a_campaign_is_read_whole():
     )
     assert campaign.audience({"loyalty": "gold"})
     assert not campaign.audience({})
-    assert campaign.dayparts == (Daypart(frozenset({0, 6}), time(22), time(2, 30)),)
+    assert campaign.dayparts == (WeeklyHours(frozenset({0, 6}), time(22), time(2, 30)),)
     assert campaign.caps == (
         Cap("campaign", "total", 3, "decided", Window("calendar", 1, "week"), "Asia/Tokyo"),
     )

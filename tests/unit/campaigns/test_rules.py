@@ -6,6 +6,7 @@ import pytest
 
 from beacon_service.campaigns.decide import MAX_MOMENT_AGE, RULES, decide, verdict
 from beacon_service.campaigns.model import Reason
+from beacon_service.hours import WeeklyHours
 from tests.factories.catalogue import cap_document, policy_document, trigger_document
 from tests.factories.moments import NOW, campaign, grant, question
 
@@ -13,6 +14,8 @@ GOLD = {"attribute": "tier", "op": "eq", "value": "gold"}
 MICROSECOND = timedelta(microseconds=1)
 AFTERNOON = {"days": ["wed"], "from": "12:00", "to": "18:00"}  # now is 14:00 on a Wednesday in Amsterdam
 EVENING = {"days": ["wed"], "from": "18:00", "to": "22:00"}
+
+EVENING_HOURS = WeeklyHours.read(["wed"], "18:00", "22:00")
 
 
 def at(**ago):
@@ -25,6 +28,7 @@ BREAKS = {
     Reason.VISIT: ({"visit": 2}, {"trigger": trigger_document("shop/cafe", nth=1)}),
     Reason.NO_CONSENT: ({"marketing": False}, {}),
     Reason.NOT_LIVE: ({}, {"status": "paused"}),
+    Reason.CLOSED: ({"hours": [EVENING_HOURS]}, {}),
     Reason.DAYPART: ({}, {"dayparts": [EVENING]}),
     Reason.AUDIENCE: ({}, {"audience": GOLD}),
     Reason.CAP: ({}, {"caps": [cap_document(0)]}),
@@ -113,6 +117,20 @@ class TestStatusAndDates:
     def test_dates_are_held_against_the_servers_clock_not_the_moments(self):
         begun_since = campaign(starts_at=at(seconds=30))
         assert verdict(question(at=NOW - timedelta(seconds=60)), begun_since) is None
+
+
+class TestOpeningHours:
+    def test_without_hours_a_place_is_always_open(self):
+        assert verdict(question(hours=None), campaign()) is None
+
+    def test_one_stretch_of_several_is_enough(self):
+        afternoon = WeeklyHours.read(["wed"], "12:00", "18:00")
+        assert verdict(question(hours=[EVENING_HOURS, afternoon]), campaign()) is None
+
+    def test_they_are_read_on_the_sites_clock_at_the_time_of_the_moment(self):
+        until_two = WeeklyHours.read(["wed"], "08:00", "14:00")  # until now, which in UTC is noon
+        assert verdict(question(hours=[until_two]), campaign()) is Reason.CLOSED
+        assert verdict(question(hours=[until_two], at=NOW - MICROSECOND), campaign()) is None
 
 
 class TestDayparts:

@@ -1,16 +1,12 @@
-"""From when on a cap counts, and when a daypart runs: on ordinary days and on those when clocks change."""
+"""From when on a cap counts: on ordinary days and on those when clocks change."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from beacon_service.campaigns.model import Daypart, Window
-from beacon_service.campaigns.windows import calendar_start, in_daypart, rolling_since
-
-AMSTERDAM = ZoneInfo("Europe/Amsterdam")
-EVERY_DAY = frozenset(range(7))
-MONDAY, FRIDAY, SUNDAY = 0, 4, 6
+from beacon_service.campaigns.model import Window
+from beacon_service.campaigns.windows import calendar_start, rolling_since
 
 
 def utc(text):
@@ -180,69 +176,3 @@ def test_beginnings_never_lie_ahead_and_never_go_back(zone, unit):
     ]
     assert all(since <= now for since, now in begun)
     assert [since for since, _ in begun] == sorted(since for since, _ in begun)
-
-
-def runs(daypart, text):
-    return in_daypart(daypart, utc(text).astimezone(AMSTERDAM))
-
-
-def local(text):
-    return datetime.fromisoformat(text).replace(tzinfo=AMSTERDAM)
-
-
-def test_a_daypart_runs_from_its_start_to_just_before_its_end():
-    morning = Daypart(EVERY_DAY, time(9), time(11, 30))
-    assert not in_daypart(morning, local("2026-06-03 08:59:59.999999"))
-    assert in_daypart(morning, local("2026-06-03 09:00"))
-    assert in_daypart(morning, local("2026-06-03 11:29:59.999999"))
-    assert not in_daypart(morning, local("2026-06-03 11:30"))
-
-
-def test_a_daypart_runs_on_its_days_only():
-    friday = Daypart(frozenset({FRIDAY}), time(9), time(12))
-    assert in_daypart(friday, local("2026-06-05 10:00"))
-    assert not in_daypart(friday, local("2026-06-06 10:00"))
-
-
-def test_past_midnight_it_belongs_to_the_day_on_which_it_began():
-    friday_night = Daypart(frozenset({FRIDAY}), time(22), time(2))
-    assert not in_daypart(friday_night, local("2026-06-05 01:00"))  # the night from Thursday
-    assert not in_daypart(friday_night, local("2026-06-05 21:59"))
-    assert in_daypart(friday_night, local("2026-06-05 22:00"))
-    assert in_daypart(friday_night, local("2026-06-06 01:59"))
-    assert not in_daypart(friday_night, local("2026-06-06 02:00"))
-    assert not in_daypart(friday_night, local("2026-06-06 23:00"))
-
-
-def test_past_midnight_of_sunday_is_a_monday():
-    sunday_night = Daypart(frozenset({SUNDAY}), time(22), time(2))
-    assert in_daypart(sunday_night, local("2026-06-08 01:00"))
-    assert not in_daypart(Daypart(frozenset({MONDAY}), time(22), time(2)), local("2026-06-08 01:00"))
-
-
-def test_until_midnight_ends_with_the_day():
-    evening = Daypart(frozenset({FRIDAY}), time(18), time(0))
-    assert in_daypart(evening, local("2026-06-05 23:59:59"))
-    assert not in_daypart(evening, local("2026-06-06 00:00"))
-
-
-def test_from_nine_to_nine_runs_round_the_clock():
-    round_the_clock = Daypart(frozenset({FRIDAY}), time(9), time(9))
-    assert not in_daypart(round_the_clock, local("2026-06-05 08:59"))
-    assert in_daypart(round_the_clock, local("2026-06-05 09:00"))
-    assert in_daypart(round_the_clock, local("2026-06-06 08:59"))
-    assert not in_daypart(round_the_clock, local("2026-06-06 09:00"))
-
-
-def test_when_clocks_go_back_the_repeated_hour_runs_twice():
-    night = Daypart(EVERY_DAY, time(2), time(3))
-    assert not runs(night, "2026-10-24 23:59")  # 01:59
-    for minute in ("00:00", "00:59", "01:00", "01:59"):  # 02:00, 02:59, 02:00, 02:59
-        assert runs(night, f"2026-10-25 {minute}")
-    assert not runs(night, "2026-10-25 02:00")  # 03:00
-
-
-def test_when_clocks_go_forward_the_hour_that_is_missing_does_not_run():
-    night = Daypart(EVERY_DAY, time(2), time(3))
-    quarters = [utc("2026-03-28 23:00") + n * timedelta(minutes=15) for n in range(16)]
-    assert not any(in_daypart(night, at.astimezone(AMSTERDAM)) for at in quarters)
