@@ -13,6 +13,7 @@ class Installation(msgspec.Struct, frozen=True):
     customer_key: int
     location: bool  # consent to be located
     presence: Presence
+    model: str | None = None  # of the phone, as the app names it
 
 
 class Customer(msgspec.Struct, frozen=True):

@@ -22,7 +22,15 @@ ERASED = "erased-"
 
 ConsentKind = Literal["location", "marketing"]
 ChangeKind = Literal[
-    "attributes", "consent", "location_consent", "identify", "merge", "outcome", "release", "erase"
+    "attributes",
+    "consent",
+    "location_consent",
+    "phone_model",
+    "identify",
+    "merge",
+    "outcome",
+    "release",
+    "erase",
 ]
 
 
@@ -66,6 +74,7 @@ class InstallationRecord:
     token_hash: bytes = field(repr=False)
     location: bool
     revoked_at: datetime | None
+    model: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,9 @@ def _write(
     location = installation.location if said.location is None else said.location
     store.update_installation(connection, installation.key, asked.details, location=location)
     changes = record_consents(connection, customer, installation.key, said, act)
+    if asked.details.model != installation.model:  # levels are read by it
+        told = {"installation": installation.key, "model": asked.details.model}
+        changes.append(Change(customer.key, "phone_model", told))
     if said.marketing is not None and said.marketing != customer.marketing:
         store.update_customer(
             connection, customer.key, attributes=customer.attributes, marketing=said.marketing

@@ -19,7 +19,7 @@ FROM customers WHERE key = ANY(%(customers)b::bigint[]) ORDER BY key FOR UPDATE
 # Looked up row by row, whatever the planner held of the tables when it planned this, once and for all.
 READ_INSTALLATIONS = """
 SELECT i.key, i.id, i.customer_key, i.location,
-    (SELECT state FROM presence WHERE installation_key = i.key), (SELECT version FROM catalogue)
+    (SELECT state FROM presence WHERE installation_key = i.key), (SELECT version FROM catalogue), i.model
 FROM installations i WHERE i.key = ANY(%(installations)b::bigint[])
 """
 

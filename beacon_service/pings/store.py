@@ -243,10 +243,9 @@ def tick_at(presence: Presence) -> datetime | None:
 
 
 def _installation(row: Row) -> Installation:
-    key, name, customer_key, location, state, _ = row
-    return Installation(
-        key, name, customer_key, location, Presence() if state is None else _presence.decode(state)
-    )
+    key, name, customer_key, location, state, _, model = row
+    presence = Presence() if state is None else _presence.decode(state)
+    return Installation(key, name, customer_key, location, presence, model)
 
 
 def _customer(row: Row) -> Customer:

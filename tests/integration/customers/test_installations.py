@@ -96,6 +96,19 @@ def test_every_consent_is_logged_for_replay_in_the_order_of_its_seq(brand):
     assert brand.rows("SELECT last_seq FROM customers") == [(changes[-1][2],)]
 
 
+def test_a_phones_model_is_logged_for_replay_whenever_it_changes(brand):
+    brand.register("phone-1", model="Pixel 9")
+    token = brand.tokens["phone-1"]
+    for model in ("Pixel 9", "Pixel 10"):
+        brand.register("phone-1", model=model, token=token)
+    key = brand.rows("SELECT key FROM installations")[0][0]
+    changes = brand.rows("SELECT body FROM changes WHERE kind = 'phone_model' ORDER BY seq")
+    assert changes == [
+        ({"installation": key, "model": "Pixel 9"},),
+        ({"installation": key, "model": "Pixel 10"},),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [
