@@ -3,12 +3,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo run worker bench torture lint format
+.PHONY: help setup test demo run worker bench bench-positioning torture lint format
 
 PYTHON := .venv/bin/python
 
 help:  ## List the commands
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
 
 setup:  ## Set up all that is missing: PostgreSQL with PostGIS, the locked Python environment
 	@scripts/setup >&2
@@ -39,6 +39,9 @@ worker: setup  ## Fire timers and clean up, beside `make run`
 
 bench: setup  ## Compare with the obvious build; ARGS=--json ends in one line of JSON
 	@$(PYTHON) -m benchmarks $(ARGS)
+
+bench-positioning: setup  ## Find walkers' zones, beside plain methods; DATA=DIR, ARGS="--folds 4 --density --json"
+	@$(PYTHON) -m benchmarks.positioning $(if $(DATA),$(DATA)) $(ARGS)
 
 torture: setup  ## Kill and hammer, then recount; ARGS="--minutes N --json"
 	@$(PYTHON) -m tests.torture $(ARGS)

@@ -13,6 +13,7 @@ import msgspec
 from simulators.client import Client
 from simulators.crowd import make_crowd
 from simulators.generate import generate as generate_walks
+from simulators.mall.write import write_mall
 from simulators.phone import Keys
 from simulators.record import Record, percentile
 from simulators.recorded import WalksError, read_walks, site_directories
@@ -35,6 +36,17 @@ def main() -> None:
 def generate(store: Path, seed: int, shoppers: int, out: BinaryIO) -> None:
     """Write the walks of made-up shoppers through a store, one a line of JSON."""
     out.write(encode(generate_walks(load_venue(store), seed=seed, shoppers=shoppers)))
+
+
+@main.command(name="generate-site")
+@click.option(
+    "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The site's folder."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same bytes.")
+def generate_site(out: Path, seed: int) -> None:
+    """Write a made-up mall, surveyed and walked, in the folders that recorded walks come in."""
+    write_mall(out, seed=seed)
+    click.echo(f"{out}: survey/, dev/ and motionless/, zones.geojson and beacons.geojson", err=True)
 
 
 @main.command()

@@ -1,0 +1,122 @@
+"""`python -m benchmarks.positioning`: which zone a walker is in, by two plain methods and by this service."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from benchmarks.positioning import report
+from benchmarks.positioning.contest import WITH_SURVEY, WITHOUT_SURVEY, play
+from benchmarks.positioning.engine import LocateError
+from benchmarks.positioning.report import Table
+from benchmarks.positioning.trial import Trial, folds, thinned, without_rotating
+from benchmarks.positioning.walks import read_plan, read_survey, read_walks
+from simulators.mall.write import write_mall
+from simulators.recorded import WalksError, site_directories
+
+DENSITIES = {0.25: "a quarter", 0.5: "half", 1.0: "all"}
+STILL = "motionless"  # a folder of walks beside dev/ that is told apart: nobody moves in it
+
+progress = Console(stderr=True, highlight=False)
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    tables = []
+    try:
+        for table in _tables(options):
+            tables.append(table)
+            print(report.as_text(table), flush=True)
+    except (WalksError, LocateError) as problem:
+        progress.print(str(problem), markup=False, style="red")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    if options.json:
+        print(report.as_json(tables))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.positioning", description=__doc__)
+    parser.add_argument(
+        "data", nargs="?", type=Path, help="a site with survey/ and dev/ (default: a simulated one)"
+    )
+    parser.add_argument("--json", action="store_true", help="end in one line of JSON")
+    parser.add_argument(
+        "--without-rotating",
+        action="store_true",
+        help="leave out identities that the survey shows to change their address",
+    )
+    parser.add_argument(
+        "--folds",
+        type=_count,
+        metavar="K",
+        help="find the survey's own walks again, K parts in turn, not dev/",
+    )
+    parser.add_argument(
+        "--density", action="store_true", help="after a quarter, half and all of the survey walks"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the simulated site (default 1)")
+    return parser
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 2:
+        raise argparse.ArgumentTypeError("must be 2 or more")
+    return count
+
+
+def _tables(options: argparse.Namespace) -> Iterator[Table]:
+    if options.data is not None:
+        for site in site_directories(options.data):
+            yield from _of_site(site, options)
+        return
+    with TemporaryDirectory(prefix="mall-") as name:
+        site = Path(name) / "mall"
+        _tell(f"building a mall of seed {options.seed}")
+        write_mall(site, seed=options.seed)
+        yield from _of_site(site, options)
+        yield from _without_survey(site)
+
+
+def _of_site(site: Path, options: argparse.Namespace) -> Iterator[Table]:
+    whole = _read(site, "dev")
+    if options.without_rotating:
+        whole = without_rotating(whole)
+    trials = list(folds(whole, site / "survey", options.folds)) if options.folds else [whole]
+    asked = f"{options.folds} folds of the survey" if options.folds else "dev"
+    for share, told in DENSITIES.items() if options.density else [(1.0, "all")]:
+        some = [thinned(trial, share) for trial in trials]
+        walks = " and ".join(sorted({str(len(trial.survey.ways)) for trial in some if trial.survey}))
+        title = f"{site.name}: learned from {told} of the survey, {walks} walks; asked on {asked}"
+        yield Table(title, play(some, WITH_SURVEY, _tell))
+    if (site / STILL).is_dir():
+        yield Table(
+            f"{site.name}: learned from the survey; asked on {STILL}",
+            play([_read(site, STILL)], WITH_SURVEY, _tell),
+        )
+
+
+def _read(site: Path, folder: str) -> Trial:
+    zones = site / "zones.geojson"
+    return Trial(zones, read_plan(zones), read_walks(site / folder), survey=read_survey(site / "survey"))
+
+
+def _without_survey(site: Path) -> Iterator[Table]:
+    zones, plan = site / "zones.geojson", read_plan(site / "zones.geojson")
+    for folder in ("dev", STILL):
+        trial = Trial(zones, plan, read_walks(site / folder), beacons=site / "beacons.geojson")
+        title = f"{site.name}: beacons where they hang, no survey; asked on {folder}"
+        yield Table(title, play([trial], WITHOUT_SURVEY, _tell))
+
+
+_tell: Callable[[str], None] = progress.print
+
+
+if __name__ == "__main__":
+    sys.exit(main())
