@@ -21,6 +21,7 @@ from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
 from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
+from beacon_service.pings import regions_api as regions
 from beacon_service.pings.describe import describe as describe_pings
 from beacon_service.reports import api as reports
 from beacon_service.safety import refuse_unsafe
@@ -49,6 +50,7 @@ BLUEPRINTS = (
     customers.blueprint,
     identity.blueprint,
     pings.blueprint,
+    regions.blueprint,
     delivery.blueprint,
     reports.blueprint,
 )

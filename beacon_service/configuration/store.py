@@ -66,6 +66,13 @@ def record(session: Session, entries: Sequence[Entry], *, actor: str, at: dateti
     return version
 
 
+def version(connection: psycopg.Connection[Any]) -> int:
+    """The newest version. Whoever decides by it holds the configuration's lock; for others it may grow at once."""
+    row = connection.execute("SELECT version FROM catalogue").fetchone()
+    assert row is not None, "the catalogue is one row"
+    return int(row[0])
+
+
 def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | None = None) -> Documents:
     """The latest body of each document logged after `since`, up to `upto` or to now, and the version reached.
 

@@ -19,6 +19,12 @@ class CatalogueCache:
         self._loading = threading.Lock()
         self.current = Catalogue.of(0, Places(), Programme())
 
+    def newest(self, engine: Engine) -> Catalogue:
+        """The catalogue as it is now, for those who do not decide by it and so hold no lock that would tell."""
+        with transaction(engine) as connection:
+            version = store.version(connection)
+        return self.refresh(engine, wanted=version)
+
     def refresh(self, engine: Engine, *, wanted: int) -> Catalogue:
         """Load what changed since the version at hand, unless another thread has just done so.
 
