@@ -11,8 +11,10 @@ import httpx2
 import msgspec
 
 from simulators.client import Client
+from simulators.convert import Choice, convert_ilc
 from simulators.crowd import make_crowd
 from simulators.generate import generate as generate_walks
+from simulators.ilc import ConvertError
 from simulators.mall.write import write_mall
 from simulators.phone import Keys
 from simulators.record import Record, percentile
@@ -47,6 +49,33 @@ def generate_site(out: Path, seed: int) -> None:
     """Write a made-up mall, surveyed and walked, in the folders that recorded walks come in."""
     write_mall(out, seed=seed)
     click.echo(f"{out}: survey/, dev/ and motionless/, zones.geojson and beacons.geojson", err=True)
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--from", "kind", type=click.Choice(["ilc"]), required=True, expose_value=False)
+@click.option("-o", "--out", required=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--dev-share", default=0.2, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@click.option("--seed", default=1, show_default=True, help="The same seed divides the walks in the same way.")
+@click.option("--skip-malformed", is_flag=True, help="Leave out lines that cannot be read, and say which.")
+def convert(folder: Path, out: Path, dev_share: float, seed: int, skip_malformed: bool) -> None:
+    """Write the recordings in FOLDER as walks that can be replayed and measured with.
+
+    ilc: the Indoor Location Competition 2.0, a site's folder or one of several sites.
+    """
+    choice = Choice(dev_share, seed, skip_malformed)
+    try:
+        sites = convert_ilc(folder, out, choice, lambda line: click.echo(line, err=True))
+    except ConvertError as error:
+        raise click.ClickException(str(error)) from None
+    for done in sites:
+        for line in done.malformed:
+            click.echo(f"left out: {line}", err=True)
+        click.echo(
+            f"{done.site}: {done.survey_walks} walks in survey/, {done.dev_walks} in dev/, "
+            f"{done.without_way} without two waypoints left out",
+            err=True,
+        )
 
 
 @main.command()
