@@ -16,6 +16,7 @@ from benchmarks.positioning.walks import Survey
 from simulators.survey import Recorded
 from simulators.walkfiles import SIGHTINGS, WAYPOINTS, write_rows
 
+MODULE = "simulators.cli"
 LONGEST_S = 900
 
 
@@ -44,7 +45,7 @@ def _known(trial: Trial, folder: Path) -> tuple[str, str]:
 
 
 def _run(*arguments: str) -> None:
-    command = [sys.executable, "-m", "simulators.cli", *arguments]
+    command = [sys.executable, "-m", MODULE, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
     if done.returncode:
         raise LocateError(f"beacon-sim {arguments[0]} ended with {done.returncode}: {done.stderr.strip()}")

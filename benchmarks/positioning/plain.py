@@ -115,7 +115,8 @@ def fingerprint(survey: Survey, walks: Walks, plan: Plan) -> Predictions:
     asked = [(trace, t_ms) for trace, times in walks.moments().items() for t_ms in times]
     levels = [_levels(windows.at(*each), learned.columns) for each in asked]
     heard = [number for number, row in enumerate(levels) if row is not None]
-    found = _likest(learned, np.array([levels[number] for number in heard], dtype=np.float32))
+    table = _table([row for row in levels if row is not None], learned.columns)
+    found = _likest(learned, table)
     guesses = {asked[number]: zone for number, zone in zip(heard, found, strict=True)}
     return _held(walks, lambda trace, t_ms: guesses.get((trace, t_ms)))
 
@@ -130,8 +131,11 @@ def learn_fingerprints(survey: Survey, plan: Plan) -> Fingerprints:
         if row is not None and zone is not None:
             levels.append(row)
             zones.append(zone)
-    table = np.array(levels, dtype=np.float32).reshape(-1, len(columns))
-    return Fingerprints(columns, table, tuple(zones))
+    return Fingerprints(columns, _table(levels, columns), tuple(zones))
+
+
+def _table(levels: Sequence[Floats], columns: Mapping[str, int]) -> Floats:
+    return np.array(levels, dtype=np.float32).reshape(len(levels), len(columns))
 
 
 def _surveyed_seconds(survey: Survey) -> Iterator[tuple[str, int]]:
