@@ -66,6 +66,11 @@ class Beacon:
     tx_power_dbm: int | None  # calibrated at 1 m; None: what the sighting says, else the default
 
 
+def is_level(rssi_dbm: float) -> bool:
+    """127, 0 and the like are how phones say "unknown"; NaN fails both bounds."""
+    return -127.0 <= rssi_dbm < 0.0
+
+
 class Sighting(msgspec.Struct, frozen=True):
     """One hearing of one transmitter. `identity` is what was advertised, `mac` the address where the phone tells it.
 
