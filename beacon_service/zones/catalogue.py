@@ -1,4 +1,4 @@
-"""The catalogue in memory: where everything is, and which zones cover a point, without asking the database.
+"""The catalogue in memory: where everything is, without asking the database.
 
 PostGIS holds the truth; the index answers as its `ST_Covers` does, boundaries included (how close the two
 come is told in `tests/integration/zones`). `Places` is a value: an edit makes a new one, and whoever decides
@@ -13,14 +13,13 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
-import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from beacon_service.configuration.model import Body, Documents
 from beacon_service.hours import WeeklyHours
 from beacon_service.zones.geometry import areas_m2
+from beacon_service.zones.index import ZoneIndex
 from beacon_service.zones.model import (
     Beacon,
     BeaconId,
@@ -52,53 +51,6 @@ class Transmitter(NamedTuple):
     beacon: Beacon
     active: bool
     transmits: bool
-
-
-class ZoneIndex:
-    """Answers which zones cover which points, for many points at once."""
-
-    def __init__(self, zones: Iterable[Zone]) -> None:
-        self.zones: tuple[Zone, ...] = tuple(sorted(zones, key=lambda zone: zone.key))
-        self._geometries = np.array([zone.geometry for zone in self.zones], dtype=object)
-        self._tree = shapely.STRtree(self._geometries)
-        shapely.prepare(self._geometries)
-        # GEOS builds what it prepares at the first question, which two threads must not ask at once.
-        inside = shapely.point_on_surface(self._geometries)
-        shapely.intersects(self._geometries, inside)
-        self._tree.query(inside[:1])
-
-    def covering(self, points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Pairs (index of a point, index of a zone that covers it), by point and then by zone.
-
-        `points` has the shape (n, 2): longitude and latitude. A point on a boundary is covered, one in a hole
-        is not.
-        """
-        point, zone = self._tree.query(shapely.points(points))
-        covers = shapely.intersects_xy(self._geometries[zone], points[point, 0], points[point, 1])
-        point, zone = point[covers], zone[covers]
-        order = np.lexsort((zone, point))
-        return point[order], zone[order]
-
-    def shares(
-        self, groups: NDArray[np.float64]
-    ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-        """Triples (index of a group, index of a zone, how many of the group's points the zone covers, at least 1).
-
-        `groups` has the shape (n, k, 2): n groups of k points close together. Only where a group's bounding box
-        is not covered as a whole are its points looked at one by one.
-        """
-        size = groups.shape[1]
-        boxes = shapely.box(*groups.min(axis=1).T, *groups.max(axis=1).T)
-        group, zone = self._tree.query(boxes)
-        counts = np.where(shapely.covers(self._geometries[zone], boxes[group]), size, 0)
-        parted = np.flatnonzero(counts == 0)
-        if parted.size:
-            points = groups[group[parted]].reshape(-1, 2)
-            geometries = self._geometries[zone[parted]].repeat(size)
-            covered = shapely.intersects_xy(geometries, points[:, 0], points[:, 1])
-            counts[parted] = covered.reshape(-1, size).sum(axis=1)
-        some = counts > 0
-        return group[some], zone[some], counts[some]
 
 
 def _nothing() -> Mapping[Any, Any]:
