@@ -15,7 +15,7 @@ from simulators.convert import Choice, convert_ilc
 from simulators.crowd import make_crowd
 from simulators.generate import generate as generate_walks
 from simulators.ilc import ConvertError
-from simulators.mall.write import write_mall
+from simulators.mall.write import SHOPPERS, write_mall
 from simulators.phone import Keys
 from simulators.record import Record, percentile
 from simulators.recorded import WalksError, read_walks, site_directories
@@ -45,9 +45,12 @@ def generate(store: Path, seed: int, shoppers: int, out: BinaryIO) -> None:
     "--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="The site's folder."
 )
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same bytes.")
-def generate_site(out: Path, seed: int) -> None:
+@click.option(
+    "--shoppers", default=SHOPPERS, show_default=True, type=click.IntRange(1), help="To be found again."
+)
+def generate_site(out: Path, seed: int, shoppers: int) -> None:
     """Write a made-up mall, surveyed and walked, in the folders that recorded walks come in."""
-    write_mall(out, seed=seed)
+    write_mall(out, seed=seed, shoppers=shoppers)
     click.echo(f"{out}: survey/, dev/ and motionless/, zones.geojson and beacons.geojson", err=True)
 
 

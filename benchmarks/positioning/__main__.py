@@ -85,9 +85,7 @@ def _tables(options: argparse.Namespace) -> Iterator[Table]:
 
 
 def _of_site(site: Path, options: argparse.Namespace) -> Iterator[Table]:
-    whole = _read(site, "dev")
-    if options.without_rotating:
-        whole = without_rotating(whole)
+    whole = _read(site, "dev", options)
     trials = list(folds(whole, site / "survey", options.folds)) if options.folds else [whole]
     asked = f"{options.folds} folds of the survey" if options.folds else "dev"
     for share, told in DENSITIES.items() if options.density else [(1.0, "all")]:
@@ -95,16 +93,16 @@ def _of_site(site: Path, options: argparse.Namespace) -> Iterator[Table]:
         walks = " and ".join(sorted({str(len(trial.survey.ways)) for trial in some if trial.survey}))
         title = f"{site.name}: learned from {told} of the survey, {walks} walks; asked on {asked}"
         yield Table(title, play(some, WITH_SURVEY, _tell))
-    if (site / STILL).is_dir():
-        yield Table(
-            f"{site.name}: learned from the survey; asked on {STILL}",
-            play([_read(site, STILL)], WITH_SURVEY, _tell),
-        )
+    if (site / STILL).is_dir() and not options.folds:
+        title = f"{site.name}: learned from all of the survey; asked on {STILL}"
+        yield Table(title, play([_read(site, STILL, options)], WITH_SURVEY, _tell))
 
 
-def _read(site: Path, folder: str) -> Trial:
+def _read(site: Path, folder: str, options: argparse.Namespace) -> Trial:
     zones = site / "zones.geojson"
-    return Trial(zones, read_plan(zones), read_walks(site / folder), survey=read_survey(site / "survey"))
+    survey, walks = read_survey(site / "survey"), read_walks(site / folder)
+    trial = Trial(zones, read_plan(zones), walks, survey=survey)
+    return without_rotating(trial) if options.without_rotating else trial
 
 
 def _without_survey(site: Path) -> Iterator[Table]:

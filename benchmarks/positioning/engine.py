@@ -46,7 +46,10 @@ def _known(trial: Trial, folder: Path) -> tuple[str, str]:
 
 def _run(*arguments: str) -> None:
     command = [sys.executable, "-m", MODULE, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise LocateError(f"beacon-sim {arguments[0]} took longer than {LONGEST_S} s") from None
     if done.returncode:
         raise LocateError(f"beacon-sim {arguments[0]} ended with {done.returncode}: {done.stderr.strip()}")
 
@@ -69,5 +72,8 @@ def write_sightings(path: Path, sightings: Iterable[Recorded]) -> None:
 
 
 def read_predictions(path: Path) -> Predictions:
-    with path.open(newline="", encoding="utf-8") as lines:
-        return {(row["trace"], int(row["t_ms"])): row["zone"] for row in csv.DictReader(lines)}
+    try:
+        with path.open(newline="", encoding="utf-8") as lines:
+            return {(row["trace"], int(row["t_ms"])): row["zone"] for row in csv.DictReader(lines)}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise LocateError(f"beacon-sim locate wrote no rows of trace,t_ms,zone: {error!r}") from None

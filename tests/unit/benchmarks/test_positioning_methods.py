@@ -246,6 +246,15 @@ def test_a_command_that_fails_is_told_in_its_own_words(monkeypatch):
         SERVICE.predict(trial(beacons=Path("hung.geojson")))
 
 
+def test_an_answer_without_the_columns_asked_for_is_told(tmp_path):
+    answer = tmp_path / "predictions.csv"
+    for text in (None, "trace,zone\nw,a\n", "trace,t_ms,zone\nw,soon,a\n"):
+        if text is not None:
+            answer.write_text(text)
+        with pytest.raises(LocateError, match="trace,t_ms,zone"):
+            engine.read_predictions(answer)
+
+
 ROW = contest.Row(STRONGEST, play([trial(survey=rotating_survey())], [STRONGEST], lambda _: None)[0].score, 3)
 
 
