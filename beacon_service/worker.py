@@ -16,12 +16,12 @@ import psycopg
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from beacon_service import cluster, logs, partitions
+from beacon_service import cluster, duties, logs, partitions
 from beacon_service.clock import SystemClock
 from beacon_service.db import make_engine, transaction
 from beacon_service.delivery.release import release_due
 from beacon_service.errors import ServiceUnavailable
-from beacon_service.pings import snapshots
+from beacon_service.pings import beacon_watch, phone_levels, snapshots
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
 from beacon_service.pings.settle import Given
@@ -46,6 +46,10 @@ RELEASE_EVERY_S = 1.0
 # How soon another worker takes over from a leader that died.
 LEAD_EVERY_S = 2.0
 HOUSEKEEPING_EVERY_S = 600.0
+# Within an hour somebody can be on the way to a beacon that fell silent; five minutes leave room for that.
+BEACONS_EVERY_S = 300.0
+# Models change with what people buy, and an edit makes every process load the change.
+PHONES_EVERY_S = 86_400.0
 
 
 class Worker:
@@ -58,6 +62,7 @@ class Worker:
         self._catalogue = CatalogueCache()
         self._leadership = Leadership(libpq_url(database_url))
         self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
+        self._watched_beacons_at = clock.now() - timedelta(seconds=BEACONS_EVERY_S)
 
     def fire_timers(self) -> None:
         """Until nothing is due any more: a rush of timers must not wait for the next look."""
@@ -76,6 +81,11 @@ class Worker:
         if (now - self._kept_house_at).total_seconds() >= HOUSEKEEPING_EVERY_S:
             self.keep_house()
             self._kept_house_at = now
+        if (now - self._watched_beacons_at).total_seconds() >= BEACONS_EVERY_S:
+            # Set first: advice that could not be had waits for its next turn, and holds up nothing else.
+            self._watched_beacons_at = now
+            self.watch_beacons()
+            self.learn_phones()
 
     def keep_house(self) -> None:
         """Partitions ahead, retention behind, the day's snapshot."""
@@ -88,6 +98,25 @@ class Worker:
         with transaction(self._engine) as connection:
             taken = snapshots.take(connection, now.date(), now)
         log.info("kept house", partitions_dropped=dropped, snapshot_taken=taken)
+
+    def watch_beacons(self) -> None:
+        """Judge beacons by what new pings say of them."""
+        now, places = self._clock.now(), self._catalogue.newest(self._engine).places
+        with transaction(self._engine) as connection:
+            watched = beacon_watch.watch(connection, places, now)
+        if watched is not None:
+            log.info("watched beacons", pings=watched.pings, every=watched.every, **watched.states)
+
+    def learn_phones(self) -> None:
+        """Once a day, whoever leads: how much more or less each phone model hears."""
+        now = self._clock.now()
+        with transaction(self._engine) as connection:
+            last = duties.last_ran_at(connection, phone_levels.DUTY)
+            if last is not None and (now - last).total_seconds() < PHONES_EVERY_S:
+                return
+            duties.remember(connection, phone_levels.DUTY, now, None)
+        learned = phone_levels.learn(self._engine, self._catalogue.newest(self._engine).places, now)
+        log.info("learned phones", changed=len(learned))
 
     def close(self) -> None:
         self._leadership.give_up()

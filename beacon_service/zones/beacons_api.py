@@ -1,14 +1,19 @@
-"""Routes: beacons."""
+"""Routes: beacons, and how they are doing."""
+
+from datetime import datetime
 
 from apiflask import APIBlueprint
+from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import requires
 from beacon_service.configuration.edge import deleted, edit, imported, saved, shown, shown_page
 from beacon_service.configuration.schema import check_address, check_ids
-from beacon_service.db import db
-from beacon_service.web import PageQuery, import_body
-from beacon_service.zones import service
+from beacon_service.db import db, transaction
+from beacon_service.errors import NotFound
+from beacon_service.web import PageQuery, import_body, page
+from beacon_service.zones import health_store, service
+from beacon_service.zones.health_schema import HealthOut, HealthPage, HealthQuery, shown_health
 from beacon_service.zones.imports import CollectionIn, ImportOut, read_beacons
 from beacon_service.zones.schema import BeaconIn, BeaconOut, BeaconPage, shown_beacon
 from beacon_service.zones.store import BEACONS
@@ -70,3 +75,43 @@ def import_beacons(site_id: str, body: CollectionIn) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     reading = read_beacons(body.features, site_id)
     return imported(service.import_beacons(db.session(), site_id, reading, edit()))
+
+
+@blueprint.get("/beacons/health")
+@blueprint.input(HealthQuery, location="query", arg_name="query")
+@blueprint.output(HealthPage)
+@blueprint.doc(
+    summary="How beacons are doing, by id",
+    description="Made every few minutes from what phones heard. It is advice: a beacon goes on until its status is "
+    "changed. Retired beacons are left out.",
+)
+@requires("read")
+def list_health(query: HealthQuery) -> ResponseReturnValue:
+    with transaction(db.engine) as connection:
+        found = health_store.page(
+            connection,
+            site=query.site,
+            state=query.state,
+            after=query.after() or "",
+            limit=query.limit + 1,
+        )
+    now, answer = _now(), page(found, query.limit, key=lambda one: one.id)
+    return {**answer, "items": [shown_health(one, now) for one in answer["items"]]}
+
+
+@blueprint.get("/beacons/<beacon_id>/health")
+@blueprint.output(HealthOut)
+@blueprint.doc(summary="How a beacon is doing")
+@requires("read")
+def get_health(beacon_id: str) -> ResponseReturnValue:
+    check_ids(beacon_id=beacon_id)
+    with transaction(db.engine) as connection:
+        found = health_store.find(connection, beacon_id)
+    if found is None:
+        raise NotFound(f"There is no beacon {beacon_id}.")
+    return shown_health(found, _now())
+
+
+def _now() -> datetime:
+    now: datetime = current_app.extensions["beacon"].clock.now()
+    return now

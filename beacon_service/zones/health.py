@@ -162,15 +162,13 @@ def merged(record: Record | None, gathered: Gathered | None, beacon: Beacon, now
 def judged(record: Record, site_hours: Mapping[int, int]) -> Record:
     """The record with its findings. `site_hours`: sightings of all beacons of its site, by the hour.
 
-    A silent one stays silent until it is heard, though the site closes for days.
+    Hours after it was last heard have none of its own in them. A silent one stays silent until it is heard, though
+    the site closes for days.
     """
     last = record.last_heard_at
     if last is None:
         return msgspec.structs.replace(record, findings=("unheard",))
-    busy = sum(
-        hour > _hour(last) and count - record.hours.get(hour, 0) >= BUSY_SIGHTINGS
-        for hour, count in site_hours.items()
-    )
+    busy = sum(hour > _hour(last) and count >= BUSY_SIGHTINGS for hour, count in site_hours.items())
     is_silent = busy >= SILENT_HOURS or record.silent_after == last
     told: tuple[tuple[Finding, bool], ...] = (
         ("silent", is_silent),

@@ -20,6 +20,11 @@ from beacon_service.zones.imports import Reading
 
 Place = tuple[float, float]
 
+# An id that no beacon may have, since GET /v1/beacons/health is something else.
+RESERVED = "health"
+# Where in a feature a flaw of its document stands.
+_POINTERS = {"geometry": "/geometry", "longitude": "/geometry", "id": "/id"}
+
 
 def put_site(session: Session, site: str, body: Body, edit: Edit) -> Saved:
     lock(session)
@@ -111,6 +116,8 @@ def _zone_flaws(session: Session, site: str, zones: Mapping[str, Body]) -> Itera
 
 
 def _beacon_flaws(session: Session, site: str, beacons: Mapping[str, Body]) -> Iterator[tuple[str, Flaw]]:
+    if RESERVED in beacons:
+        yield RESERVED, Flaw(("id",), "is the address of all beacons' health", "Choose another id.")
     yield from _floor_flaws(session, site, beacons)
     places = {beacon: (body["longitude"], body["latitude"]) for beacon, body in beacons.items()}
     others = store.centre(session, site) or _middle(list(places.values()))
@@ -144,7 +151,7 @@ def _middle(places: list[Place]) -> Place | None:
 
 
 def _blame(reading: Reading, key: str, flaw: Flaw) -> None:
-    pointer = {"geometry": "/geometry", "longitude": "/geometry"}.get(str(flaw.path[0]), "/properties/floor")
+    pointer = _POINTERS.get(str(flaw.path[0]), "/properties/floor")
     reading.blame(reading.numbers[key], key, pointer, flaw.what, flaw.do)
 
 
