@@ -124,3 +124,7 @@ def told_of(record: Record) -> str:
     )
     p50, p99 = (percentile(record.latencies_ms, share) for share in (0.5, 0.99))
     return f"{verdicts}; {len(record.offers)} offers; p50 {p50:.1f} ms, p99 {p99:.1f} ms"
+
+
+if __name__ == "__main__":
+    main()

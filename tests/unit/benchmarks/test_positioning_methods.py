@@ -315,3 +315,8 @@ def test_the_command_ends_with_a_sentence_where_there_is_no_data(tmp_path, monke
     monkeypatch.setattr(sys, "argv", ["x", str(tmp_path)])
     assert command.main() == 1
     assert "no zones.geojson" in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_the_module_that_is_asked_answers_when_run():
+    with pytest.raises(LocateError, match="No such command"):
+        engine._run("no-such-command")
