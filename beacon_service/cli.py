@@ -25,6 +25,7 @@ from beacon_service import cluster as clusters
 from beacon_service import migration
 from beacon_service.auth import store
 from beacon_service.clock import SystemClock
+from beacon_service.db import make_engine
 from beacon_service.errors import Problem
 from beacon_service.postgresql import ClusterError
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
@@ -193,6 +194,32 @@ def rotate(key_id: str, overlap_h: int) -> None:
         plain = store.rotate_key(session, key_id, timedelta(hours=overlap_h), at=SystemClock().now())
         session.commit()
     click.echo(plain)
+
+
+@main.group()
+def phones() -> None:
+    """Phone models, and how much more or less each hears than others do."""
+
+
+@phones.command()
+def learn() -> None:
+    """Learn the offsets now, from the pings of the last week; the leading worker does so once a day."""
+    from beacon_service.pings.catalogue import CatalogueCache  # noqa: PLC0415 - only this command reads pings
+    from beacon_service.pings.phone_levels import learn as learn_offsets  # noqa: PLC0415
+
+    settings = DatabaseSettings.load()
+    engine = make_engine(clusters.resolve_url(settings), settings, connections=2)
+    try:
+        places = CatalogueCache().newest(engine).places
+        learned = learn_offsets(engine, places, SystemClock().now())
+    finally:
+        engine.dispose()
+    for one in learned:
+        before = places.phones.get(one.model, 0.0)
+        known_from = f"{one.beacons} beacons, {one.sightings} sightings"
+        click.echo(f"{one.model}: {before:+.1f} -> {one.offset_db:+.1f} dB  ({known_from})")
+    if not learned:
+        click.echo("nothing changed by 2 dB or more", err=True)
 
 
 @main.command()
