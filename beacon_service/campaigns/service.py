@@ -17,7 +17,7 @@ NO_POLICY: Body = {"caps": [], "hold_out": 0.0}
 def put_campaign(session: Session, campaign: str, body: Body, edit: Edit) -> Saved:
     """Create or replace a campaign; the service counts its revision.
 
-    Raises Invalid where its trigger names what there is not, or, once published, only sensitive zones.
+    Raises Invalid where its trigger names what there is not, or, once published, a sensitive zone.
     """
     lock(session)
     refuse_document(_trigger_flaws(session, body))
@@ -79,10 +79,14 @@ def _trigger_flaws(session: Session, body: Body) -> Iterator[Flaw]:
     named = [(zone["site"], zone["zone"]) for zone in trigger["zones"]]
     found = zones.traits(session, named=named, tags=trigger["tags"], site=trigger["site"])
     known = {(zone.site, zone.zone) for zone in found}
+    sensitive = {(zone.site, zone.zone) for zone in found if zone.sensitive}
     for number, (site, zone) in enumerate(named):
         if (site, zone) not in known:
             what, do = f"names {site}/{zone}, which there is not", f"PUT /v1/sites/{site}/zones/{zone} first."
             yield Flaw(("trigger", "zones", number), what, do)
+        elif (site, zone) in sensitive and body["status"] == "published":
+            what = f"names {site}/{zone}, which is sensitive: nothing is decided there"
+            yield Flaw(("trigger", "zones", number), what, "Leave it out.")
     if trigger["site"] is not None and not configuration.exists(session, zones.SITES, trigger["site"]):
         what = f"names the site {trigger['site']}, which there is not"
         yield Flaw(("trigger", "site"), what, f"PUT /v1/sites/{trigger['site']} first.")
@@ -92,12 +96,11 @@ def _trigger_flaws(session: Session, body: Body) -> Iterator[Flaw]:
 
 def _idle_flaws(found: Sequence[zones.ZoneTraits], trigger: Body) -> Iterator[Flaw]:
     """Whether a published trigger could never fire."""
-    if found and all(zone.sensitive for zone in found):
-        what, do = (
-            "names sensitive zones only, where nothing is decided",
-            "Name a zone that is not sensitive.",
-        )
-        yield Flaw(("trigger",), what, do)
-    if not found and not trigger["zones"]:
+    if trigger["zones"]:
+        return
+    if not found:
         what, do = "are carried by no zone", "Give a zone one of them first, or publish later."
+        yield Flaw(("trigger", "tags"), what, do)
+    elif all(zone.sensitive for zone in found):
+        what, do = "are carried by sensitive zones only, where nothing is decided", "Name another tag."
         yield Flaw(("trigger", "tags"), what, do)

@@ -88,9 +88,15 @@ def history(
 
 def holding(session: Session, kind: Kind, part: Body) -> list[str]:
     """The keys of the documents of a kind that contain `part`, as `@>` of jsonb has it, in order."""
+    return list(documents_holding(session, kind, part))
+
+
+def documents_holding(session: Session, kind: Kind, part: Body) -> dict[str, Body]:
+    """Those documents themselves, by key and in its order."""
     latest = select(Log.key, Log.body).where(Log.kind == kind).ext(distinct_on(Log.key))
     now = latest.order_by(Log.key, Log.version.desc()).subquery()
-    return sorted(session.scalars(select(now.c.key).where(now.c.body.contains(part))))
+    found = {row.key: row.body for row in session.execute(select(now).where(now.c.body.contains(part)))}
+    return dict(sorted(found.items()))
 
 
 def _documents(shelf: Shelf) -> Select[tuple[str, int, Any]]:

@@ -55,7 +55,7 @@ def get_site(site_id: str) -> ResponseReturnValue:
 def put_site(site_id: str, body: SiteIn) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     check_address({"id": body.id}, id=site_id)
-    document = body.model_dump() | {"id": site_id}
+    document = body.document(site_id)
     return saved(service.put_site(db.session(), site_id, document, edit()))
 
 

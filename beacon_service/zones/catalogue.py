@@ -12,13 +12,12 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import msgspec
-import shapely
 from shapely.geometry.base import BaseGeometry
 
 from beacon_service.configuration.model import Body, Documents
 from beacon_service.hours import WeeklyHours
-from beacon_service.zones.geometry import areas_m2
+from beacon_service.zones.categories import SENSITIVE
+from beacon_service.zones.geometry import areas_m2, footprint
 from beacon_service.zones.index import ZoneIndex
 from beacon_service.zones.model import (
     Beacon,
@@ -141,7 +140,7 @@ def _site(body: Body) -> Site:
 
 
 def _floor(body: Body) -> Floor:
-    outline = _geometry(body["outline"]) if body.get("outline") else None
+    outline = footprint(body["outline"]) if body.get("outline") else None
     return Floor(SiteId(body["site"]), FloorId(body["id"]), body["name"], body["level"], outline)
 
 
@@ -151,10 +150,10 @@ def _zone(body: Body) -> Zone:
         site=SiteId(body["site"]),
         floor=body["floor"],
         name=body["name"],
-        geometry=_geometry(body["geometry"]),
+        geometry=footprint(body["geometry"], body.get("radius_m")),
         tags=frozenset(body["tags"]),
         priority=body["priority"],
-        sensitive=body["sensitive"],
+        sensitive=body["sensitive"] or body.get("category") in SENSITIVE,
         dwell_s=tuple(sorted(body["dwell_s"])),
         enter_confirm=body["enter_confirm"],
         exit_hold_s=body["exit_hold_s"],
@@ -184,11 +183,6 @@ def _transmitter(body: Body) -> Transmitter:
 
 def _phone_offset_db(body: Body) -> float:
     return float(body["offset_db"])
-
-
-def _geometry(body: Body) -> BaseGeometry:
-    # GEOS reads the text five times faster than Python builds the rings, and to the same doubles.
-    return shapely.from_geojson(msgspec.json.encode(body))
 
 
 def _with_measures(zones: Mapping[ZoneKey, Zone]) -> Mapping[ZoneKey, Zone]:

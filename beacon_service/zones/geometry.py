@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+import msgspec
 import numpy as np
 import shapely
 from shapely.geometry import shape
@@ -15,6 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from beacon_service.configuration.schema import Flaw
 from beacon_service.geo import METRES_PER_DEGREE, distance_m
+from beacon_service.zones.circles import LARGEST_RADIUS_M, SMALLEST_RADIUS_M, circle
 
 # A mall's outline takes hundreds; traced or buffered shapes take thousands and cost every ping near them.
 MOST_VERTICES = 10_000
@@ -25,6 +27,10 @@ FARTHEST_M = 50_000.0
 # One mistake is often made at every vertex; the first few say it.
 MOST_FLAWS = 10
 
+_LEVELS = {"Point": 1, "Polygon": 3, "MultiPolygon": 4}
+_OTHER_MEMBERS = Flaw((), "has other members than type and coordinates", "Send these two.")
+_KEEP_LATITUDES = f"Keep latitudes within {LARGEST_LATITUDE:.0f} degrees north and south."
+_NO_CROSSING = "Draw it so that no line crosses or doubles another."
 SWAPPED = "GeoJSON says longitude first, then latitude: [4.9, 52.37]. Are they swapped?"
 
 
@@ -39,12 +45,53 @@ def areas_m2(geometries: Sequence[BaseGeometry]) -> list[float]:
     return [float(area) for area in shapely.area(shapes) * square_metres]
 
 
+def drawing_flaws(geometry: Any) -> list[Flaw]:
+    """What is wrong with what a zone may be drawn as: a Polygon, a MultiPolygon, or a circle's centre as a Point."""
+    if not isinstance(geometry, Mapping) or geometry.get("type") != "Point":
+        return flaws(geometry)
+    if set(geometry) != {"type", "coordinates"}:
+        return [_OTHER_MEMBERS]
+    return position_flaws(("coordinates",), geometry["coordinates"])
+
+
+def circle_flaws(geometry: Mapping[str, Any], radius_m: float | None) -> list[Flaw]:
+    """What is wrong with a flawless drawing together with its radius, paths being of the zone."""
+    if geometry["type"] != "Point":
+        if radius_m is None:
+            return []
+        what = f"says nothing of a {geometry['type']}"
+        return [Flaw(("radius_m",), what, "Leave it out, or draw the circle's centre as a Point.")]
+    if radius_m is None:
+        what = "is missing: a zone drawn as a Point is a circle"
+        do = f"Send the radius in metres, {SMALLEST_RADIUS_M} to {LARGEST_RADIUS_M:.0f}."
+        return [Flaw(("radius_m",), what, do)]
+    west, south, east, north = footprint(geometry, radius_m).bounds
+    path = ("geometry", "coordinates")
+    if west < -180 or east > 180:
+        what = "the circle crosses the antimeridian"
+        return [Flaw(path, what, "Draw one zone on each side of it, as a Polygon.")]
+    if max(-south, north) > LARGEST_LATITUDE:
+        what = "the circle comes too near to a pole for distances to be measured on a plane"
+        return [Flaw(path, what, _KEEP_LATITUDES)]
+    return []
+
+
+def footprint(geometry: Mapping[str, Any], radius_m: float | None = None) -> BaseGeometry:
+    """The ground that a flawless drawing covers: itself, or the circle about a Point."""
+    if geometry["type"] == "Point":
+        assert radius_m is not None
+        longitude, latitude = geometry["coordinates"]
+        return circle(longitude, latitude, radius_m)
+    # GEOS reads the text five times faster than Python builds the rings, and to the same doubles.
+    return shapely.from_geojson(msgspec.json.encode(geometry))
+
+
 def flaws(geometry: Any) -> list[Flaw]:
     """What is wrong with a Polygon or MultiPolygon in GeoJSON; nothing, if PostGIS will take it as it is."""
     if not isinstance(geometry, Mapping) or geometry.get("type") not in list(_RINGS_OF):
         return [Flaw((), "is not a Polygon or MultiPolygon", "Send GeoJSON: {type, coordinates}.")]
     if set(geometry) != {"type", "coordinates"}:
-        return [Flaw((), "has other members than type and coordinates", "Send these two.")]
+        return [_OTHER_MEMBERS]
     coordinates = geometry["coordinates"]
     if (wrong := _nesting_flaw(geometry["type"], coordinates)) is not None:
         return [wrong]
@@ -59,13 +106,13 @@ def flaws(geometry: Any) -> list[Flaw]:
 
 def normalised(geometry: Mapping[str, Any]) -> dict[str, Any]:
     """A flawless geometry as it is kept: the numbers as they were sent, altitudes left out."""
-    levels = 3 if geometry["type"] == "Polygon" else 4
+    levels = _LEVELS[geometry["type"]]
     return {"type": geometry["type"], "coordinates": _without_altitude(geometry["coordinates"], levels)}
 
 
-def centre(geometry: Mapping[str, Any]) -> tuple[float, float]:
-    """Longitude and latitude of a flawless geometry's centroid."""
-    point = shape(geometry).centroid
+def centre(geometry: BaseGeometry) -> tuple[float, float]:
+    """Longitude and latitude of a geometry's centroid."""
+    point = geometry.centroid
     return point.x, point.y
 
 
@@ -89,11 +136,14 @@ def position_flaws(path: tuple[str | int, ...], position: Any) -> list[Flaw]:
     if not isinstance(position, list) or len(position) not in {2, 3} or not all(map(_is_number, position)):
         return [Flaw(path, "is not a position of two numbers", "Send [longitude, latitude].")]
     longitude, latitude = position[:2]
+    if 180 < abs(longitude) <= 190 and abs(latitude) <= 90:
+        what = f"longitude {longitude} lies across the antimeridian"
+        return [Flaw(path, what, "Draw one zone on each side of it, longitudes being -180 to 180.")]
     if not (-180 <= longitude <= 180 and -90 <= latitude <= 90):
         return [Flaw(path, f"[{longitude}, {latitude}] is not on earth", SWAPPED)]
     if abs(latitude) > LARGEST_LATITUDE:
         what = f"latitude {latitude} is too near to a pole for distances to be measured on a plane"
-        return [Flaw(path, what, f"Keep latitudes within {LARGEST_LATITUDE:.0f} degrees north and south.")]
+        return [Flaw(path, what, _KEEP_LATITUDES)]
     return []
 
 
@@ -162,7 +212,12 @@ def _shape_flaws(geometry: BaseGeometry) -> list[Flaw]:
     if geometry.is_valid:
         return []
     reason, place = _reason(shapely.is_valid_reason(geometry))
-    return [Flaw(("coordinates",), f"{reason}{place}", "Draw it so that no line crosses or doubles another.")]
+    return [Flaw(("coordinates",), f"{reason}{place}", _NO_CROSSING)]
+
+
+def unsound_flaw(reason: str, longitude: float, latitude: float, *, path: Path = ("geometry",)) -> Flaw:
+    """What the database found wrong with a shape that seemed sound here."""
+    return Flaw((*path, "coordinates"), f"{reason} at [{longitude:g}, {latitude:g}]", _NO_CROSSING)
 
 
 _REASON = re.compile(r"(.+?)\[(\S+) (\S+)\]")

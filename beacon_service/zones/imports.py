@@ -11,7 +11,7 @@ from beacon_service.configuration.schema import ID_PATTERN, Flaw, Id, Name, is_i
 from beacon_service.errors import Fault, fault
 from beacon_service.web.faults import faults_of
 from beacon_service.zones import geometry as geometries
-from beacon_service.zones.schema import BeaconFields, BeaconIn, Shape, ZoneFields, ZoneIn
+from beacon_service.zones.schema import BeaconFields, BeaconIn, ZoneFields
 
 MOST_FEATURES = 20_000
 
@@ -51,7 +51,6 @@ class Reading:
 class _ZoneFeature(ZoneFields):
     zone: Id | None = None
     name: Name | None = None
-    geometry: Shape
 
 
 class _Point(BaseModel):
@@ -72,8 +71,7 @@ def read_zones(features: Sequence[Any], site: str) -> Reading:
     def document(name: str, properties: Mapping[str, Any], geometry: Any) -> dict[str, Any]:
         read = _ZoneFeature.model_validate({**properties, "geometry": geometry})
         _refuse_contradiction({"id": name, "zone": name, "site": site}, properties)
-        known = read.model_dump(exclude={"id", "zone", "site"}) | {"name": read.name or name}
-        return ZoneIn.model_construct(**known).document(site, name)
+        return read.kept(site, name, read.name or name)
 
     return _read("zone", features, document)
 

@@ -4,26 +4,30 @@ Every edit takes the configuration's lock before it looks at anything, so that w
 it writes. The caller commits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration.model import Body, Edit, Saved
-from beacon_service.configuration.schema import Flaw, refuse_document
+from beacon_service.configuration.schema import Flaw, pointer, refuse_document
 from beacon_service.configuration.store import Session, lock
 from beacon_service.errors import Conflict, Invalid
 from beacon_service.web.faults import MOST_FAULTS
 from beacon_service.zones import geometry as geometries
 from beacon_service.zones import store
 from beacon_service.zones.imports import Reading
+from beacon_service.zones.parents import Placed, parent_flaws
 
 Place = tuple[float, float]
 
 # An id that no beacon may have, since GET /v1/beacons/health is something else.
 RESERVED = "health"
-# Where in a feature a flaw of its document stands.
-_POINTERS = {"geometry": "/geometry", "longitude": "/geometry", "id": "/id"}
+# Enough to begin with; a thousand names are no sentence.
+MOST_LISTED = 10
+# What stands beside a site's zones at addresses of its own.
+_TAKEN_NAMES = frozenset({"imports", "exports"})
+_TAKEN = Flaw(("id",), "is an address of the service's own", "Choose another id.")
 
 
 def put_site(session: Session, site: str, body: Body, edit: Edit) -> Saved:
@@ -32,17 +36,23 @@ def put_site(session: Session, site: str, body: Body, edit: Edit) -> Saved:
 
 
 def put_floor(session: Session, site: str, floor: str, body: Body, edit: Edit) -> Saved:
-    """Raises NotFound where there is no such site."""
+    """Raises NotFound where there is no such site, Invalid where the outline lies far from it."""
     lock(session)
     configuration.require(session, store.SITES, site)
+    refuse_document(_outline_flaws(session, site, floor, body["outline"]))
     return configuration.put(session, store.FLOORS, f"{site}/{floor}", body, edit)
 
 
 def put_zone(session: Session, site: str, zone: str, body: Body, edit: Edit) -> Saved:
-    """Raises NotFound where there is no such site, Invalid where there is no such floor or it is far off."""
+    """Raises NotFound where there is no such site, Invalid where the zone does not fit what is there.
+
+    Conflict where it becomes sensitive while a published campaign names it.
+    """
     lock(session)
     configuration.require(session, store.SITES, site)
     refuse_document(flaw for _, flaw in _zone_flaws(session, site, {zone: body}))
+    for name, flaw in _named_sensitive_flaws(session, site, {zone: body}):
+        raise Conflict(f"The zone {name} {flaw.what}. {flaw.do}")
     return configuration.put(session, store.ZONES, f"{site}/{zone}", body, edit)
 
 
@@ -58,6 +68,8 @@ def import_zones(session: Session, site: str, reading: Reading, edit: Edit) -> M
     lock(session)
     configuration.require(session, store.SITES, site)
     for zone, flaw in _zone_flaws(session, site, reading.documents):
+        _blame(reading, zone, flaw)
+    for zone, flaw in _named_sensitive_flaws(session, site, reading.documents):
         _blame(reading, zone, flaw)
     _refuse_reading(reading)
     bodies = {f"{site}/{zone}": body for zone, body in reading.documents.items()}
@@ -89,13 +101,18 @@ def delete_floor(session: Session, site: str, floor: str, edit: Edit) -> None:
 
 
 def delete_zone(session: Session, site: str, zone: str, edit: Edit) -> None:
-    """Raises Conflict while a published campaign names it."""
+    """Raises Conflict while a published campaign or another zone names it."""
     lock(session)
+    if children := store.children(session, site, zone):
+        raise Conflict(
+            f"The zone {zone} is the parent of {_listed(children)}. "
+            "Give them another parent or none, or delete them; then delete it."
+        )
     named = {"status": "published", "trigger": {"zones": [{"site": site, "zone": zone}]}}
     campaigns = store.campaigns_holding(session, named)
     if campaigns:
         raise Conflict(
-            f"The zone {zone} triggers published campaigns: {', '.join(campaigns[:10])}. "
+            f"The zone {zone} triggers published campaigns: {_listed(campaigns)}. "
             "Pause or end them, or let them name other zones; then delete it."
         )
     configuration.delete(session, store.ZONES, f"{site}/{zone}", edit)
@@ -108,11 +125,53 @@ def delete_beacon(session: Session, beacon: str, edit: Edit) -> None:
 
 def _zone_flaws(session: Session, site: str, zones: Mapping[str, Body]) -> Iterator[tuple[str, Flaw]]:
     yield from _floor_flaws(session, site, zones)
-    centres = {zone: geometries.centre(body["geometry"]) for zone, body in zones.items()}
-    others = store.centre(session, site, leaving_out=list(zones)) or _middle(list(centres.values()))
+    yield from ((zone, _TAKEN) for zone in _TAKEN_NAMES & zones.keys())
+    shapes = {
+        zone: geometries.footprint(body["geometry"], body.get("radius_m")) for zone, body in zones.items()
+    }
+    unsound = store.unsound(session, shapes)
+    for zone, found in unsound.items():
+        yield zone, geometries.unsound_flaw(*found)
+    centres = {zone: geometries.centre(shape) for zone, shape in shapes.items()}
+    others = store.centre(session, site, zones=list(zones)) or _middle(list(centres.values()))
     for zone, place in centres.items():
         for flaw in geometries.far_flaw(place, others, ("geometry",)):
             yield zone, flaw
+    if not unsound:
+        edited = {
+            zone: Placed(body["floor"], body.get("parent"), shapes[zone]) for zone, body in zones.items()
+        }
+        yield from _parent_flaws(session, site, edited)
+
+
+def _parent_flaws(session: Session, site: str, edited: Mapping[str, Placed]) -> Iterator[tuple[str, Flaw]]:
+    declared = {zone: placed.parent for zone, placed in edited.items() if placed.parent is not None}
+    others = {zone: parent for zone, parent in store.parents(session, site).items() if zone not in edited}
+    stored = store.placed(session, site, named=list(set(declared.values())), below=list(edited))
+    yield from parent_flaws(site, edited, stored, others | declared)
+
+
+def _named_sensitive_flaws(
+    session: Session, site: str, zones: Mapping[str, Body]
+) -> Iterator[tuple[str, Flaw]]:
+    """Of zones that become sensitive while published campaigns name them: those would fall silent without a word."""
+    sensitive = [(site, zone) for zone, body in zones.items() if body["sensitive"]]
+    known = store.traits(session, named=sensitive, tags=[], site=None)
+    turning = {found.zone for found in known if not found.sensitive}
+    for zone, campaigns in store.naming_campaigns(session, site, turning).items():
+        what = f"becomes sensitive, and published campaigns name it: {_listed(campaigns)}"
+        do = "Pause or end them, or let them name other zones; then make it sensitive."
+        yield zone, Flaw(("sensitive",), what, do)
+
+
+def _outline_flaws(session: Session, site: str, floor: str, outline: Body | None) -> Iterator[Flaw]:
+    if outline is None:
+        return
+    shape = geometries.footprint(outline)
+    for found in store.unsound(session, {floor: shape}).values():
+        yield geometries.unsound_flaw(*found, path=("outline",))
+    others = store.centre(session, site, floors=[floor])
+    yield from geometries.far_flaw(geometries.centre(shape), others, ("outline",))
 
 
 def _beacon_flaws(session: Session, site: str, beacons: Mapping[str, Body]) -> Iterator[tuple[str, Flaw]]:
@@ -147,12 +206,22 @@ def _middle(places: list[Place]) -> Place | None:
     """Where most of a collection is, so that one misplaced feature does not pull the middle with it."""
     if not places:
         return None
-    return median(place[0] for place in places), median(place[1] for place in places)
+    # As differences from one of them: neighbours on both sides of the antimeridian would else meet in Greenwich.
+    first = places[0][0]
+    eastward = median((place[0] - first + 180) % 360 - 180 for place in places)
+    return (first + eastward + 180) % 360 - 180, median(place[1] for place in places)
 
 
 def _blame(reading: Reading, key: str, flaw: Flaw) -> None:
-    pointer = _POINTERS.get(str(flaw.path[0]), "/properties/floor")
-    reading.blame(reading.numbers[key], key, pointer, flaw.what, flaw.do)
+    named = str(flaw.path[0])
+    outside = {"geometry": pointer(flaw.path), "longitude": "/geometry", "id": "/id"}
+    where = outside.get(named, f"/properties/{named}")
+    reading.blame(reading.numbers[key], key, where, flaw.what, flaw.do)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_LISTED} more" if len(names) > MOST_LISTED else ""
+    return ", ".join(names[:MOST_LISTED]) + more
 
 
 def _refuse_reading(reading: Reading) -> None:

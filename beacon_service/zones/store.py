@@ -1,18 +1,35 @@
 """Sites, floors, zones and beacons in the database."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import shapely
 from geoalchemy2.elements import WKBElement
 from geoalchemy2.shape import from_shape
-from shapely.geometry import MultiPolygon, Point, Polygon, shape
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_, union_all
+from shapely.geometry import MultiPolygon, Point, Polygon
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Text,
+    all_,
+    and_,
+    any_,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from beacon_service.configuration.model import Body
-from beacon_service.configuration.shelf import Shelf, holding
+from beacon_service.configuration.shelf import Shelf, documents_holding, holding
+from beacon_service.zones.geometry import footprint
 from beacon_service.zones.orm import WGS84, BeaconRow, FloorRow, SiteRow, ZoneRow
+from beacon_service.zones.parents import Placed
 
 Values = Mapping[str, Any]
 
@@ -22,7 +39,7 @@ def _site(body: Body) -> Values:
 
 
 def _floor(body: Body) -> Values:
-    outline = shape(body["outline"]) if body["outline"] else None
+    outline = footprint(body["outline"]) if body["outline"] else None
     whole = MultiPolygon([outline]) if isinstance(outline, Polygon) else outline
     return {
         "name": body["name"],
@@ -36,7 +53,7 @@ def _zone(body: Body) -> Values:
     placed = {
         "floor_id": body["floor"],
         "parent_id": body.get("parent"),
-        "geometry": _wgs84(shape(body["geometry"])),
+        "geometry": _wgs84(footprint(body["geometry"], body.get("radius_m"))),
     }
     return placed | {name: body[name] for name in copied}
 
@@ -78,16 +95,83 @@ def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).where(*conditions)) or 0
 
 
-def centre(session: Session, site: str, *, leaving_out: Collection[str] = ()) -> tuple[float, float] | None:
-    """The middle of a site's zones and floors, but for these zones; None where there are none."""
-    zones = select(ZoneRow.geometry.label("shape")).where(
-        ZoneRow.site_id == site, ZoneRow.id.not_in(leaving_out)
+def centre(
+    session: Session, site: str, *, zones: Collection[str] = (), floors: Collection[str] = ()
+) -> tuple[float, float] | None:
+    """The middle of what a site has, but for these zones and floors; None where there is nothing.
+
+    Longitudes are averaged as directions: on both sides of the antimeridian they are each other's neighbours.
+    """
+    drawn = select(func.ST_Centroid(ZoneRow.geometry).label("place")).where(
+        ZoneRow.site_id == site, ZoneRow.id != all_(_texts(zones))
     )
-    floors = select(FloorRow.outline.label("shape")).where(FloorRow.site_id == site)
-    shapes = union_all(zones, floors).subquery()
-    middle = func.ST_Centroid(func.ST_Envelope(func.ST_Collect(shapes.c.shape)))
-    found = session.execute(select(func.ST_X(middle), func.ST_Y(middle))).one()
+    outlined = select(func.ST_Centroid(FloorRow.outline).label("place")).where(
+        FloorRow.site_id == site, FloorRow.outline.is_not(None), FloorRow.id != all_(_texts(floors))
+    )
+    place = union_all(drawn, outlined).subquery().c.place
+    longitude = func.radians(func.ST_X(place))
+    east = func.degrees(func.atan2(func.avg(func.sin(longitude)), func.avg(func.cos(longitude))))
+    found = session.execute(select(east, func.avg(func.ST_Y(place)))).one()
     return None if found[0] is None else (found[0], found[1])
+
+
+def unsound(session: Session, shapes: Mapping[str, shapely.Geometry]) -> dict[str, tuple[str, float, float]]:
+    """What PostGIS says against these shapes: (reason, longitude, latitude) by name.
+
+    Its GEOS may be of another version than ours, and has the last word since its tables keep the shapes.
+    """
+    given = {"names": list(shapes), "shapes": [shape.wkb for shape in shapes.values()]}
+    return {name: (reason, x, y) for name, reason, x, y in session.execute(text(_UNSOUND), given)}
+
+
+_UNSOUND = """
+SELECT given.name, detail.reason, ST_X(detail.location), ST_Y(detail.location)
+FROM unnest(CAST(:names AS text[]), CAST(:shapes AS bytea[])) AS given (name, shape),
+    LATERAL ST_IsValidDetail(ST_GeomFromWKB(given.shape, 4326)) AS detail
+WHERE NOT detail.valid
+"""
+
+
+def parents(session: Session, site: str) -> dict[str, str]:
+    """The declared parent of each zone of the site that has one."""
+    declared = select(ZoneRow.id, ZoneRow.parent_id).where(
+        ZoneRow.site_id == site, ZoneRow.parent_id.is_not(None)
+    )
+    return {zone: parent for zone, parent in session.execute(declared) if parent is not None}
+
+
+def children(session: Session, site: str, zone: str) -> list[str]:
+    """The zones that name this one as their parent."""
+    found = select(ZoneRow.id).where(ZoneRow.site_id == site, ZoneRow.parent_id == zone)
+    return sorted(session.scalars(found))
+
+
+def placed(
+    session: Session, site: str, *, named: Collection[str], below: Collection[str]
+) -> dict[str, Placed]:
+    """Where these zones lie, and where those lie that name one of `below` as their parent."""
+    wanted = or_(ZoneRow.id == any_(_texts(named)), ZoneRow.parent_id == any_(_texts(below)))
+    shape = func.ST_AsBinary(ZoneRow.geometry, type_=LargeBinary)
+    rows = session.execute(
+        select(ZoneRow.id, ZoneRow.floor_id, ZoneRow.parent_id, shape).where(ZoneRow.site_id == site, wanted)
+    )
+    return {zone: Placed(floor, parent, shapely.from_wkb(wkb)) for zone, floor, parent, wkb in rows}
+
+
+def _texts(values: Iterable[str]) -> ColumnElement[Any]:
+    """One parameter, however many there are."""
+    return literal(list(values), ARRAY(Text))
+
+
+def naming_campaigns(session: Session, site: str, zones: Collection[str]) -> dict[str, list[str]]:
+    """By zone, the published campaigns whose trigger names it; read from the log as in `campaigns_holding`."""
+    found: dict[str, list[str]] = {}
+    published = documents_holding(session, "campaign", {"status": "published"}) if zones else {}
+    for campaign, body in published.items():
+        for named in body["trigger"]["zones"]:
+            if named["site"] == site and named["zone"] in zones:
+                found.setdefault(named["zone"], []).append(campaign)
+    return found
 
 
 def campaigns_holding(session: Session, part: Body) -> list[str]:

@@ -150,14 +150,24 @@ def test_a_zone_that_triggers_a_published_campaign_is_not_deleted(shop):
     assert shop.delete("/sites/shop/zones/cafe").status_code == 204
 
 
-def test_a_campaign_that_could_only_fire_in_sensitive_zones_is_not_published(shop):
+def test_a_campaign_that_names_a_sensitive_zone_is_not_published(shop):
     shop.put("/sites/shop/zones/clinic", zone_body(geometry=square(3), sensitive=True, tags=["health"]))
-    for body in (trigger("clinic"), trigger(tags=["health"])):
+    for body in (trigger("cafe", "clinic"), trigger("cafe", "clinic", tags=["health"])):
         refused = shop.put("/campaigns/coffee", campaign_body(trigger=body))
-        assert "sensitive" in faults(refused)["/trigger"]
+        assert faults(refused) == {
+            "/trigger/zones/1": "names shop/clinic, which is sensitive: nothing is decided there"
+        }
         assert shop.put("/campaigns/draft", campaign_body(trigger=body, status="draft")).status_code < 300
 
-    assert shop.put("/campaigns/coffee", campaign_body(trigger=trigger("clinic", "cafe"))).status_code == 201
+
+def test_a_campaign_for_a_tag_of_sensitive_zones_only_is_not_published(shop):
+    shop.put("/sites/shop/zones/clinic", zone_body(geometry=square(3), sensitive=True, tags=["health"]))
+    tagged = campaign_body(trigger=trigger(tags=["health"]))
+
+    assert "sensitive" in faults(shop.put("/campaigns/coffee", tagged))["/trigger/tags"]
+
+    shop.put("/sites/shop/zones/gym", zone_body(geometry=square(5), tags=["health"]))
+    assert shop.put("/campaigns/coffee", tagged).status_code == 201
 
 
 def test_a_campaign_for_a_tag_that_no_zone_carries_is_not_published(shop):
