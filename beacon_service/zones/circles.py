@@ -5,10 +5,9 @@ degrees north, where it is twice as wide in degrees as it is high, as at the equ
 """
 
 import math
+from functools import lru_cache
 
-import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 SMALLEST_RADIUS_M, LARGEST_RADIUS_M = 0.5, 50_000.0
 
@@ -21,46 +20,59 @@ _EQUAL_AREA = math.sqrt(2 * math.pi / CORNERS / math.sin(2 * math.pi / CORNERS))
 _EQUATOR_M = 6_378_137.0
 _FLATTENING = 1 / 298.257223563
 _POLE_M = _EQUATOR_M * (1 - _FLATTENING)
-# Each round gains more than five digits; 50 km need three.
-_ROUNDS = 5
+_SECOND_ECCENTRICITY2 = (_EQUATOR_M**2 - _POLE_M**2) / _POLE_M**2
+# A hundredth of a millimetre: what another machine's sines say of the digits beyond does not matter.
+_DECIMALS = 10
+# Each round gains five digits or more, and 50 km begin with three.
+_ROUNDS = 3
+# (cosine, sine) of the directions from north by the east to south; the west mirrors them.
+_BEARINGS = [
+    (math.cos(turn), math.sin(turn))
+    for turn in (2 * math.pi * corner / CORNERS for corner in range(CORNERS // 2 + 1))
+]
 
 
+# As many as an import may bring: it asks for each three times.
+@lru_cache(maxsize=20_000)
 def circle(longitude: float, latitude: float, radius_m: float) -> shapely.Polygon:
     """A polygon of equal area about the circle; its longitudes may pass 180 degrees."""
-    # Against the clock, as RFC 7946 wants outlines.
-    bearings = np.linspace(2 * math.pi, 0, CORNERS, endpoint=False, dtype=np.float64)
-    corners = _destinations(longitude, latitude, bearings, radius_m * _EQUAL_AREA)
-    return shapely.Polygon(np.vstack([corners, corners[:1]]))
+    steps = _steps(latitude, radius_m * _EQUAL_AREA)
+    east = [(longitude + step, parallel) for step, parallel in steps]
+    west = [(longitude - step, parallel) for step, parallel in steps[1:-1]]
+    # Against the clock, as RFC 7946 wants outlines: from the south by the east to the north and back.
+    corners = [*reversed(east), *west]
+    return shapely.Polygon([(round(x, _DECIMALS), round(y, _DECIMALS)) for x, y in corners])
 
 
-def _destinations(
-    longitude: float, latitude: float, bearings: NDArray[np.float64], distance_m: float
-) -> NDArray[np.float64]:
-    """(longitude, latitude) of each point so far away in that direction, in radians clockwise from north.
+def _steps(latitude: float, distance_m: float) -> list[tuple[float, float]]:
+    """(degrees eastward, latitude) of the points so far away, from due north by the east to due south.
 
     T. Vincenty, Direct and Inverse Solutions of Geodesics on the Ellipsoid, Survey Review XXIII 176 (1975): the direct
-    solution, right to a millimetre.
+    solution, right to a millimetre. By numbers, not arrays: numpy's sines may differ in their last bit from call to
+    call, and the index and the database must hold the same circle.
     """
-    cos_bearing, sin_bearing = np.cos(bearings), np.sin(bearings)
     reduced = math.atan((1 - _FLATTENING) * math.tan(math.radians(latitude)))
-    sin_u, cos_u = math.sin(reduced), math.cos(reduced)
-    sigma_1 = np.arctan2(math.tan(reduced), cos_bearing)
-    sin_alpha = cos_u * sin_bearing
-    cos2_alpha = 1 - sin_alpha**2
-    u2 = cos2_alpha * (_EQUATOR_M**2 - _POLE_M**2) / _POLE_M**2
-    a = 1 + u2 / 16384 * (4096 + u2 * (-768 + u2 * (320 - 175 * u2)))
-    b = u2 / 1024 * (256 + u2 * (-128 + u2 * (74 - 47 * u2)))
-    plain = sigma = distance_m / (_POLE_M * a)
-    for _ in range(_ROUNDS):
-        cos_2m = np.cos(2 * sigma_1 + sigma)
-        rest = cos_2m * (4 * np.sin(sigma) ** 2 - 3) * (4 * cos_2m**2 - 3)
-        bend = np.cos(sigma) * (2 * cos_2m**2 - 1) - b / 6 * rest
-        sigma = plain + b * np.sin(sigma) * (cos_2m + b / 4 * bend)
-    sin_s, cos_s, cos_2m = np.sin(sigma), np.cos(sigma), np.cos(2 * sigma_1 + sigma)
-    across = np.hypot(sin_alpha, sin_u * sin_s - cos_u * cos_s * cos_bearing)
-    phi = np.arctan2(sin_u * cos_s + cos_u * sin_s * cos_bearing, (1 - _FLATTENING) * across)
-    lam = np.arctan2(sin_s * sin_bearing, cos_u * cos_s - sin_u * sin_s * cos_bearing)
-    c = _FLATTENING / 16 * cos2_alpha * (4 + _FLATTENING * (4 - 3 * cos2_alpha))
-    turn = sigma + c * sin_s * (cos_2m + c * cos_s * (2 * cos_2m**2 - 1))
-    lam = lam - (1 - c) * _FLATTENING * sin_alpha * turn
-    return np.stack([longitude + np.degrees(lam), np.degrees(phi)], axis=1)
+    tan_u, sin_u, cos_u = math.tan(reduced), math.sin(reduced), math.cos(reduced)
+    steps = []
+    for cos_bearing, sin_bearing in _BEARINGS:
+        sigma_1 = math.atan2(tan_u, cos_bearing)
+        sin_alpha = cos_u * sin_bearing
+        cos2_alpha = 1 - sin_alpha**2
+        u2 = cos2_alpha * _SECOND_ECCENTRICITY2
+        a = 1 + u2 / 16384 * (4096 + u2 * (-768 + u2 * (320 - 175 * u2)))
+        b = u2 / 1024 * (256 + u2 * (-128 + u2 * (74 - 47 * u2)))
+        plain = sigma = distance_m / (_POLE_M * a)
+        for _ in range(_ROUNDS):
+            cos_2m = math.cos(2 * sigma_1 + sigma)
+            sin_s, cos_s = math.sin(sigma), math.cos(sigma)
+            bend = cos_s * (2 * cos_2m**2 - 1) - b / 6 * cos_2m * (4 * sin_s**2 - 3) * (4 * cos_2m**2 - 3)
+            sigma = plain + b * sin_s * (cos_2m + b / 4 * bend)
+        sin_s, cos_s, cos_2m = math.sin(sigma), math.cos(sigma), math.cos(2 * sigma_1 + sigma)
+        across = math.hypot(sin_alpha, sin_u * sin_s - cos_u * cos_s * cos_bearing)
+        phi = math.atan2(sin_u * cos_s + cos_u * sin_s * cos_bearing, (1 - _FLATTENING) * across)
+        lam = math.atan2(sin_s * sin_bearing, cos_u * cos_s - sin_u * sin_s * cos_bearing)
+        c = _FLATTENING / 16 * cos2_alpha * (4 + _FLATTENING * (4 - 3 * cos2_alpha))
+        turn = sigma + c * sin_s * (cos_2m + c * cos_s * (2 * cos_2m**2 - 1))
+        lam -= (1 - c) * _FLATTENING * sin_alpha * turn
+        steps.append((math.degrees(lam), math.degrees(phi)))
+    return steps
