@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from beacon_service.zones.model import SiteId
 
 DUTY = "beacon_health"
-# Two seconds of one processor, every five minutes; what is true of a beacon shows in far fewer.
-MOST_PINGS = 20_000
+# Two seconds of one processor, every five minutes, where each hears eight beacons; what is true of a beacon shows in far fewer.
+MOST_PINGS = 10_000
 # A transaction that drew its `seq` has ended by then: its longest statement may take 30 s.
 SETTLED = timedelta(minutes=1)
 # After a longer pause the look begins with what comes: health is about now, and so the work stays bounded.

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 from beacon_service.geo import METRES_PER_DEGREE
@@ -48,11 +47,10 @@ def compare(hearings: Sequence[Hearing], levels: Mapping[str, int]) -> Iterator[
     """
     loudest = sorted(hearings, key=lambda one: (-one.rssi_dbm, one.beacon.id))[:MOST_TOGETHER]
     points = _plane(loudest)
-    apart = {(n, m): math.dist(points[n], points[m]) for n, m in combinations(range(len(points)), 2)}
-    apart |= {(m, n): metres for (n, m), metres in apart.items()}
+    apart_m = [[math.dist(one, other) for other in points] for one in points]
+    sums_m = [sum(row) for row in apart_m]
     for number, one in enumerate(loudest):
-        others = [n for n in range(len(loudest)) if n != number]
-        agreeing = _agreeing(others, apart)
+        agreeing = _agreeing(number, apart_m, sums_m)
         if len(agreeing) < 2:
             continue
         seen = _seen(one, points[number], [(loudest[n], points[n]) for n in agreeing], levels)
@@ -81,14 +79,14 @@ def place_of(beacon: Beacon) -> str:
     return f"{beacon.site}/{beacon.floor or ''}"
 
 
-def _agreeing(others: Sequence[int], apart: Mapping[tuple[int, int], float]) -> list[int]:
-    """Those near the one that is nearest to all the others."""
-
-    def far_from_all(n: int) -> float:
-        return sum(apart[n, m] for m in others if m != n)
-
-    middle = min(others, key=far_from_all, default=None)
-    return [n for n in others if n == middle or (middle is not None and apart[middle, n] <= AGREEING_M)]
+def _agreeing(number: int, apart_m: Sequence[Sequence[float]], sums_m: Sequence[float]) -> list[int]:
+    """Of the others, those near the one that is nearest to all of them."""
+    row = apart_m[number]
+    others = [n for n in range(len(row)) if n != number]
+    if not others:
+        return []
+    middle = min(others, key=lambda n: sums_m[n] - row[n])
+    return [n for n in others if apart_m[middle][n] <= AGREEING_M]
 
 
 def _plane(hearings: Sequence[Hearing]) -> list[tuple[float, float]]:
