@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from beacon_service.zones.model import SiteId
 
 DUTY = "beacon_health"
-# Two seconds of one processor, every five minutes, where each hears eight beacons; what is true of a beacon shows in far fewer.
+# Two seconds of one processor where each hears eight beacons; what is true of a beacon shows in far fewer.
 MOST_PINGS = 10_000
 # A transaction that drew its `seq` has ended by then: its longest statement may take 30 s.
 SETTLED = timedelta(minutes=1)

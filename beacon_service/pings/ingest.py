@@ -160,12 +160,12 @@ def _cause(name: PingName, ping: ParsedPing, offset: int, given: Given) -> Ping:
         offset_ms=offset,
         seed=given.seed(),
         received_on=given.today,
-        sightings=_corrected(ping.sightings, offset),
+        sightings=corrected_sightings(ping.sightings, offset),
         position=ping.position,
     )
 
 
-def _corrected(sightings: tuple[Sighting, ...], offset: int) -> tuple[Sighting, ...]:
+def corrected_sightings(sightings: tuple[Sighting, ...], offset: int) -> tuple[Sighting, ...]:
     """Their times on the ping's clock; most phones' clocks are right, and most sightings have no time of their own."""
     if offset == 0 or all(one.at is None for one in sightings):
         return sightings

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from beacon_service.pings.ingest import corrected_sightings
 from beacon_service.pings.schema import ParsedPing, parse
 
 AT = "2026-06-03T12:00:00Z"
@@ -67,3 +68,12 @@ def test_telemetry_that_no_frame_can_say_is_refused_and_named(telemetry):
     found = read(**EDDYSTONE, **telemetry)
     assert not isinstance(found, ParsedPing)
     assert next(iter(telemetry)) in found.detail
+
+
+def test_the_time_of_a_sighting_is_put_right_with_its_pings():
+    sightings = read(**IBEACON, at="2026-06-03T11:59:58Z").sightings
+    behind = corrected_sightings(sightings, 3_600_000)
+
+    assert [one.at.isoformat() for one in behind] == ["2026-06-03T12:59:58+00:00"]
+    assert corrected_sightings(sightings, 0) is sightings
+    assert corrected_sightings(read(**IBEACON).sightings, 3_600_000)[0].at is None
