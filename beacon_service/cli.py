@@ -12,7 +12,7 @@ import sys
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import psycopg
@@ -26,7 +26,7 @@ from beacon_service import migration
 from beacon_service.auth import store
 from beacon_service.clock import SystemClock
 from beacon_service.db import make_engine
-from beacon_service.errors import Problem
+from beacon_service.errors import BadRequest, Invalid, Problem
 from beacon_service.postgresql import ClusterError
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
 from beacon_service.serving import PortTaken, refuse_taken_port, server_command
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from beacon_service.auth.model import KeyKind
+    from beacon_service.zones.transfer import Kind
 
 EXPECTED = (
     backups.BackupError,
@@ -65,6 +66,16 @@ class Misconfigured(click.ClickException):
     """The environment is at fault, as a wrong option on the command line would be."""
 
     exit_code = 2
+
+
+class Refused(click.ClickException):
+    """A file that cannot be taken: each fault is a line."""
+
+    exit_code = 2
+
+    def __init__(self, problem: Problem) -> None:
+        faults = [f"{fault['where']}: {fault['what']}. {fault['do']}" for fault in problem.errors]
+        super().__init__("\n".join([problem.detail, *faults]))
 
 
 def _one_line(error: Exception) -> str:
@@ -220,6 +231,54 @@ def learn() -> None:
         click.echo(f"{one.model}: {before:+.1f} -> {one.offset_db:+.1f} dB  ({known_from})")
     if not learned:
         click.echo("nothing changed by 2 dB or more", err=True)
+
+
+@main.command("import")
+@click.argument("kind", type=click.Choice(["zones", "beacons"]))
+@click.argument("site")
+@click.argument("file", type=click.File("rb"))
+def import_(kind: Kind, site: str, file: IO[bytes]) -> None:
+    """Bring the GeoJSON collection FILE (- for stdin) into SITE, all of it or nothing."""
+    from beacon_service.zones.transfer import bring_in, edit_by  # noqa: PLC0415 - most commands need no shapes
+
+    with _session() as session:
+        try:
+            found = bring_in(session, kind, site, file.read(), edit_by("cli", SystemClock().now()))
+        except (BadRequest, Invalid) as problem:
+            raise Refused(problem) from None
+        session.commit()
+    changed = [one for one in found.values() if one.changed]
+    created = sum(one.created for one in changed)
+    counts = f"created {created}, replaced {len(changed) - created}, unchanged {len(found) - len(changed)}"
+    version = f"; the configuration is at version {changed[0].stored.version}" if changed else ""
+    click.echo(f"{kind} of {site}: {counts}{version}", err=True)
+
+
+@main.command()
+@click.argument("kind", type=click.Choice(["zones", "beacons"]))
+@click.argument("site")
+@click.option(
+    "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Not to stdout."
+)
+def export(kind: Kind, site: str, file: Path | None) -> None:
+    """Write SITE's zones or beacons as a GeoJSON collection, which `import` takes."""
+    from beacon_service.zones.transfer import take_out  # noqa: PLC0415 - most commands need no shapes
+
+    with _session() as session:
+        parts = take_out(session, kind, site)
+        if file is None:
+            sys.stdout.buffer.writelines(parts)
+            return
+        # Whoever finds the file finds all of it.
+        unfinished = file.with_name(f"{file.name}.unfinished")
+        try:
+            with unfinished.open("wb") as written:
+                written.writelines(parts)
+            unfinished.replace(file)
+        except OSError as error:
+            raise click.ClickException(f"{file}: {error.strerror}") from None
+        finally:
+            unfinished.unlink(missing_ok=True)
 
 
 @main.command()

@@ -4,7 +4,7 @@ A shelf's row carries the version of its document's last change, and (kind, key,
 key, so that the exact body is one lookup away and is kept in one place only.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -16,6 +16,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from beacon_service.configuration.model import Body, Edition, Kind, Stored
 from beacon_service.configuration.orm import CatalogueLogRow as Log
 from beacon_service.db import Base
+
+# How many documents of a stream are in memory at a time.
+AT_ONCE = 500
 
 Row = type[Base]
 Column = InstrumentedAttribute[Any]
@@ -55,6 +58,16 @@ def page(
     if after is not None:
         chosen = chosen.where(name.collate("C") > after)
     return [Stored(key, version, body) for key, version, body in session.execute(chosen)]
+
+
+def stream(session: Session, shelf: Shelf, *conditions: ColumnElement[bool]) -> Iterator[Stored]:
+    """The documents whose rows meet the conditions, by key, all as of one moment and few at a time in memory.
+
+    Keep the session's transaction open until the last has come.
+    """
+    chosen = _documents(shelf).where(*conditions).order_by(Log.key.collate("C"))
+    for key, version, body in session.execute(chosen, execution_options={"yield_per": AT_ONCE}):
+        yield Stored(key, version, body)
 
 
 def save(session: Session, shelf: Shelf, bodies: Mapping[str, Body], version: int) -> None:

@@ -73,6 +73,11 @@ def version(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
+def version_seen(session: Session) -> int:
+    """The same, by a session."""
+    return session.execute(select(CatalogueRow.version)).scalar_one()
+
+
 def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | None = None) -> Documents:
     """The latest body of each document logged after `since`, up to `upto` or to now, and the version reached.
 

@@ -3,6 +3,7 @@
 from beacon_service.web.body import StrictRequest, import_body, read_json_bytes
 from beacon_service.web.etags import check_preconditions, etag, not_modified, unchanged
 from beacon_service.web.paging import PageQuery, decode_cursor, encode_cursor, page
+from beacon_service.web.spooled import spooled
 from beacon_service.web.strict_json import has_duplicate_keys
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "not_modified",
     "page",
     "read_json_bytes",
+    "spooled",
     "unchanged",
 ]

@@ -1,6 +1,6 @@
 """Routes: sites, floors and zones. Those of beacons stand in `beacons_api`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
@@ -9,9 +9,11 @@ from beacon_service.auth import requires
 from beacon_service.configuration.edge import deleted, edit, imported, saved, shown, shown_page
 from beacon_service.configuration.schema import check_address, check_ids
 from beacon_service.configuration.service import require
+from beacon_service.configuration.store import Session, version_seen
 from beacon_service.db import db
-from beacon_service.web import PageQuery, import_body
+from beacon_service.web import PageQuery, import_body, not_modified, spooled, unchanged
 from beacon_service.zones import service
+from beacon_service.zones.exports import MEDIA_TYPE, CollectionOut, export_beacons, export_zones
 from beacon_service.zones.imports import CollectionIn, ImportOut, read_zones
 from beacon_service.zones.schema import (
     FloorIn,
@@ -162,6 +164,38 @@ def import_zones(site_id: str, body: CollectionIn) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     reading = read_zones(body.features, site_id)
     return imported(service.import_zones(db.session(), site_id, reading, edit()))
+
+
+@blueprint.get("/sites/<site_id>/zones/exports")
+@blueprint.output(CollectionOut, content_type=MEDIA_TYPE)
+@blueprint.doc(
+    summary="Export a site's zones as GeoJSON",
+    description="Imported again it changes nothing. The ETag is the configuration's version.",
+)
+@requires("configure")
+def get_zones_export(site_id: str) -> ResponseReturnValue:
+    return _exported(site_id, export_zones)
+
+
+@blueprint.get("/sites/<site_id>/beacons/exports")
+@blueprint.output(CollectionOut, content_type=MEDIA_TYPE)
+@blueprint.doc(
+    summary="Export a site's beacons as GeoJSON",
+    description="Imported again it changes nothing. The ETag is the configuration's version.",
+)
+@requires("configure")
+def get_beacons_export(site_id: str) -> ResponseReturnValue:
+    return _exported(site_id, export_beacons)
+
+
+def _exported(site_id: str, export: Callable[[Session, str], Iterator[bytes]]) -> ResponseReturnValue:
+    check_ids(site_id=site_id)
+    require(db.session(), SITES, site_id)
+    # Before what it names: an edit in between makes the answer newer than its ETag, never older.
+    version = version_seen(db.session())
+    if unchanged(version):
+        return not_modified(version)
+    return spooled(export(db.session(), site_id), media_type=MEDIA_TYPE, version=version)
 
 
 def _of_site(site_id: str, answer: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:

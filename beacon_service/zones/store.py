@@ -1,6 +1,6 @@
 """Sites, floors, zones and beacons in the database."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import shapely
@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from beacon_service.configuration.model import Body
-from beacon_service.configuration.shelf import Shelf, documents_holding, holding
+from beacon_service.configuration.shelf import Shelf, documents_holding, holding, stream
 from beacon_service.zones.geometry import footprint
 from beacon_service.zones.orm import WGS84, BeaconRow, FloorRow, SiteRow, ZoneRow
 from beacon_service.zones.parents import Placed
@@ -74,6 +74,15 @@ SITES = Shelf("site", SiteRow, (SiteRow.id,), SiteRow.version, _site)
 FLOORS = Shelf("floor", FloorRow, (FloorRow.site_id, FloorRow.id), FloorRow.version, _floor)
 ZONES = Shelf("zone", ZoneRow, (ZoneRow.site_id, ZoneRow.id), ZoneRow.version, _zone)
 BEACONS = Shelf("beacon", BeaconRow, (BeaconRow.id,), BeaconRow.version, _beacon)
+
+
+def zones_of(session: Session, site: str) -> Iterator[Body]:
+    """The documents of a site's zones by id; see `stream`."""
+    return (stored.body for stored in stream(session, ZONES, ZoneRow.site_id == site))
+
+
+def beacons_of(session: Session, site: str) -> Iterator[Body]:
+    return (stored.body for stored in stream(session, BEACONS, BeaconRow.site_id == site))
 
 
 def floor_ids(session: Session, site: str) -> set[str]:
