@@ -23,6 +23,7 @@ from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
 from beacon_service.pings import regions_api as regions
 from beacon_service.pings.describe import describe as describe_pings
+from beacon_service.positioning import api as positioning
 from beacon_service.reports import api as reports
 from beacon_service.safety import refuse_unsafe
 from beacon_service.service import Service
@@ -46,6 +47,7 @@ BLUEPRINTS = (
     probes.blueprint,
     zones.blueprint,
     beacons.blueprint,
+    positioning.blueprint,
     campaigns.blueprint,
     customers.blueprint,
     identity.blueprint,

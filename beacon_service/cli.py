@@ -22,12 +22,13 @@ from sqlalchemy.orm import Session
 
 from beacon_service import backup as backups
 from beacon_service import cluster as clusters
-from beacon_service import migration
+from beacon_service import migration, surveying
 from beacon_service.auth import store
 from beacon_service.clock import SystemClock
 from beacon_service.db import make_engine
 from beacon_service.errors import BadRequest, Invalid, Problem
 from beacon_service.postgresql import ClusterError
+from beacon_service.refusal import Refused
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
 from beacon_service.serving import PortTaken, refuse_taken_port, server_command
 from beacon_service.settings import DatabaseSettings, Settings, SettingsError, libpq_url
@@ -66,16 +67,6 @@ class Misconfigured(click.ClickException):
     """The environment is at fault, as a wrong option on the command line would be."""
 
     exit_code = 2
-
-
-class Refused(click.ClickException):
-    """A file that cannot be taken: each fault is a line."""
-
-    exit_code = 2
-
-    def __init__(self, problem: Problem) -> None:
-        faults = [f"{fault['where']}: {fault['what']}. {fault['do']}" for fault in problem.errors]
-        super().__init__("\n".join([problem.detail, *faults]))
 
 
 def _one_line(error: Exception) -> str:
@@ -233,12 +224,32 @@ def learn() -> None:
         click.echo("nothing changed by 2 dB or more", err=True)
 
 
-@main.command("import")
-@click.argument("kind", type=click.Choice(["zones", "beacons"]))
+@main.group("import")
+def import_() -> None:
+    """Bring zones, beacons or a survey into a site."""
+
+
+@import_.command("zones")
 @click.argument("site")
 @click.argument("file", type=click.File("rb"))
-def import_(kind: Kind, site: str, file: IO[bytes]) -> None:
+def import_zones(site: str, file: IO[bytes]) -> None:
     """Bring the GeoJSON collection FILE (- for stdin) into SITE, all of it or nothing."""
+    _bring_in("zones", site, file)
+
+
+@import_.command("beacons")
+@click.argument("site")
+@click.argument("file", type=click.File("rb"))
+def import_beacons(site: str, file: IO[bytes]) -> None:
+    """Bring the GeoJSON collection FILE (- for stdin) into SITE, all of it or nothing."""
+    _bring_in("beacons", site, file)
+
+
+import_.add_command(surveying.import_survey)
+main.add_command(surveying.surveys)
+
+
+def _bring_in(kind: Kind, site: str, file: IO[bytes]) -> None:
     from beacon_service.zones.transfer import bring_in, edit_by  # noqa: PLC0415 - most commands need no shapes
 
     with _session() as session:

@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
+import sqlalchemy.exc
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -26,6 +27,8 @@ from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
 from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import MOST, tick
+from beacon_service.positioning.jobs import MapLearning
+from beacon_service.positioning.learner import LearningStopped
 from beacon_service.safety import refuse_unsafe
 from beacon_service.service import random_seed
 from beacon_service.settings import libpq_url
@@ -46,6 +49,8 @@ RELEASE_EVERY_S = 1.0
 # How soon another worker takes over from a leader that died.
 LEAD_EVERY_S = 2.0
 HOUSEKEEPING_EVERY_S = 600.0
+# Whoever has walked a site wants to see what came of it, and a look costs one indexed query.
+LEARN_EVERY_S = 2.0
 # Within an hour somebody can be on the way to a beacon that fell silent; five minutes leave room for that.
 BEACONS_EVERY_S = 300.0
 # Models change with what people buy, and an edit makes every process load the change.
@@ -61,6 +66,9 @@ class Worker:
         self._engine: Engine = make_engine(database_url, settings, connections=4)
         self._catalogue = CatalogueCache()
         self._leadership = Leadership(libpq_url(database_url))
+        self._leads = False
+        self._stopped = threading.Event()
+        self._learning = MapLearning(self._engine, libpq_url(database_url), clock, self._stopped)
         self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
         self._watched_beacons_at = clock.now() - timedelta(seconds=BEACONS_EVERY_S)
 
@@ -75,8 +83,10 @@ class Worker:
 
     def lead(self) -> None:
         """Take or keep the lead; with it, keep house when it is time."""
+        self._leads = False
         if not self._leadership.held():
             return
+        self._leads = True
         now = self._clock.now()
         if (now - self._kept_house_at).total_seconds() >= HOUSEKEEPING_EVERY_S:
             self.keep_house()
@@ -117,6 +127,19 @@ class Worker:
             duties.remember(connection, phone_levels.DUTY, now, None)
         learned = phone_levels.learn(self._engine, self._catalogue.newest(self._engine).places, now)
         log.info("learned phones", changed=len(learned))
+
+    def learn_maps(self) -> None:
+        """Whoever leads: all radio maps that were asked for, one after the other, each in a process of its own."""
+        try:
+            while self._leads and self._learning.learn_next():
+                pass
+        except LearningStopped:
+            log.info("learning is left to the next leader")
+
+    def stop(self) -> None:
+        """Begin no more of what takes long, and end what can be begun anew."""
+        self._leads = False
+        self._stopped.set()
 
     def close(self) -> None:
         self._leadership.give_up()
@@ -182,6 +205,7 @@ def main(settings: Settings) -> None:
     scheduler.start()
     log.info("working")
     stopped.wait()
+    worker.stop()
     scheduler.shutdown(wait=True)
     worker.close()
     log.info("stopped")
@@ -196,6 +220,7 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
         (worker.fire_timers, settings.worker_tick_ms / 1000),
         (worker.release_expired, RELEASE_EVERY_S),
         (worker.lead, LEAD_EVERY_S),
+        (worker.learn_maps, LEARN_EVERY_S),
     ):
         scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__)
     return scheduler
@@ -207,7 +232,7 @@ def _surviving(job: Callable[[], None]) -> Callable[[], None]:
     def run() -> None:
         try:
             job()
-        except (ServiceUnavailable, psycopg.OperationalError):
+        except (ServiceUnavailable, psycopg.OperationalError, sqlalchemy.exc.OperationalError):
             log.warning("the database does not answer", job=job.__name__)
 
     return run

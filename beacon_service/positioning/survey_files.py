@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, NoReturn, TextIO, TypeVar
+from typing import Any, NamedTuple, NoReturn, TextIO, TypeVar
 
 from beacon_service.positioning.survey import SurveyError, SurveySighting, SurveyWalk, Waypoint
 from beacon_service.zones.identities import FIELDS, identity_text, mac_text
@@ -104,6 +104,51 @@ def read_sightings(path: Path) -> dict[str, list[SurveySighting]]:
             table.fail("nothing identifies a transmitter", f"add columns: {columns}", line=1)
         reader = _SightingReader(table)
         return _by_trace(table, reader.read, MOST_SIGHTINGS)
+
+
+class UnnamedError(ValueError):
+    """What was heard has no identity: the field at fault, what is wrong with it and what to do."""
+
+    def __init__(self, field: str, what: str, do: str) -> None:
+        self.field, self.what, self.do = field, what, do
+        super().__init__(f"{field} {what}; {do}")
+
+
+class Transmitter(NamedTuple):
+    """By what a transmitter was heard, and what the power that it advertises loses on its first metre."""
+
+    identity: Identity | None
+    mac: Identity | None
+    lost_db: float
+
+    def sighting(self, rssi_dbm: float, tx_power_dbm: float | None) -> Sighting:
+        power = None if tx_power_dbm is None else tx_power_dbm - self.lost_db
+        return Sighting(self.identity, self.mac, rssi_dbm, power)
+
+
+def transmitter(fields: Mapping[str, Any]) -> Transmitter:
+    """Of what is filled in of type, uuid, ..., mac; without a type the fields say it. Raises UnnamedError."""
+    told = fields.get("type")
+    if told is not None and told not in FIELDS:
+        raise UnnamedError("type", f"is {_shown(told)}", f"write one of {', '.join(FIELDS)}, or nothing")
+    kinds = [kind for kind in FIELDS if kind != "mac" and FIELDS[kind][0] in fields]
+    if told is None and len(kinds) > 1:
+        raise UnnamedError("type", f"may be {' or '.join(kinds)}", "say which by a type")
+    kind = told or (kinds[0] if kinds else "mac")
+    if kind == "mac" and "mac" not in fields:
+        raise UnnamedError("mac", "is empty, and so is what else could identify it", "write what was heard")
+    try:
+        mac = mac_text(fields["mac"]) if "mac" in fields else None
+    except ValueError as error:
+        raise UnnamedError("mac", f"is {_shown(fields['mac'])}", str(error)) from None
+    if kind == "mac":
+        return Transmitter(None, mac, 0.0)
+    try:
+        identity = identity_text(kind, fields)
+    except ValueError as error:
+        field = str(error).partition(" ")[0]
+        raise UnnamedError(field, f"is {_shown(fields.get(field, ''))}", str(error)) from None
+    return Transmitter(identity, mac, FIRST_METRE_DB if kind == "eddystone_uid" else 0.0)
 
 
 def _by_trace(table: "_Table", read: Callable[["_Row"], T | None], most: int) -> dict[str, list[T]]:
@@ -222,10 +267,10 @@ class _SightingReader:
         names = dict.fromkeys(name for fields in FIELDS.values() for name in fields)
         self._columns = [name for name in ("type", *names) if table.has(name)]
         self._places = [table.columns[name] for name in self._columns]
-        self._known: dict[tuple[str, ...], tuple[Identity | None, Identity | None, float]] = {}
+        self._known: dict[tuple[str, ...], Transmitter] = {}
 
     def read(self, row: _Row) -> SurveySighting | None:
-        identity, mac, lost_db = self._heard(row)
+        heard = self._heard(row)
         rssi = row.number("rssi", -WIDEST_POWER_DBM, WIDEST_POWER_DBM)
         t_ms = row.t_ms()
         if not is_level(rssi):
@@ -233,47 +278,27 @@ class _SightingReader:
                 return None
             row.fail("rssi", f"is {rssi:g}", "write what was received in dBm, below 0 and at least -127")
         power = row.number("tx_power", -WIDEST_POWER_DBM, WIDEST_POWER_DBM) if row.text("tx_power") else None
-        return SurveySighting(t_ms, Sighting(identity, mac, rssi, None if power is None else power - lost_db))
+        return SurveySighting(t_ms, heard.sighting(rssi, power))
 
-    def _heard(self, row: _Row) -> tuple[Identity | None, Identity | None, float]:
-        """The identity, the address, and what the advertised power loses on its first metre."""
+    def _heard(self, row: _Row) -> Transmitter:
         written = tuple([row.cells[place] for place in self._places])
         known = self._known.get(written)
         if known is None:
             known = self._known[written] = self._spelt_out(row, written)
         return known
 
-    def _spelt_out(
-        self, row: _Row, written: tuple[str, ...]
-    ) -> tuple[Identity | None, Identity | None, float]:
+    def _spelt_out(self, row: _Row, written: tuple[str, ...]) -> Transmitter:
         fields = {
             name: text.strip() for name, text in zip(self._columns, written, strict=True) if text.strip()
         }
-        told = fields.get("type")
-        if told is not None and told not in FIELDS:
-            row.fail("type", f"is {_shown(told)}", f"write one of {', '.join(FIELDS)}, or nothing")
-        kinds = [kind for kind in FIELDS if kind != "mac" and FIELDS[kind][0] in fields]
-        kind = told or (kinds[0] if len(kinds) == 1 else "mac")
-        if told is None and len(kinds) > 1:
-            row.fail("type", f"may be {' or '.join(kinds)}", "say which in a column type")
-        if kind == "mac" and "mac" not in fields:
-            row.fail("mac", "is empty, and so is what else could identify it", "write what was heard")
         try:
-            mac = mac_text(fields["mac"]) if "mac" in fields else None
-        except ValueError as error:
-            row.fail("mac", f"is {_shown(fields['mac'])}", str(error))
-        if kind == "mac":
-            return None, mac, 0.0
-        try:
-            identity = identity_text(kind, fields)
-        except ValueError as error:
-            column = str(error).partition(" ")[0]
-            row.fail(column, f"is {_shown(fields.get(column, ''))}", str(error))
-        return identity, mac, FIRST_METRE_DB if kind == "eddystone_uid" else 0.0
+            return transmitter(fields)
+        except UnnamedError as error:
+            row.fail(error.field, error.what, error.do)
 
 
-def _shown(text: str) -> str:
-    return "empty" if not text else repr(text[:40])
+def _shown(given: Any) -> str:
+    return "empty" if given == "" else repr(str(given)[:40])
 
 
 class _Lines:

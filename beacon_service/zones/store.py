@@ -90,14 +90,25 @@ def floor_ids(session: Session, site: str) -> set[str]:
 
 
 def occupants(session: Session, site: str, floor: str | None = None) -> dict[str, int]:
-    """How many floors, zones and beacons a site has, or how many zones and beacons one floor of it has."""
+    """How many floors, zones, beacons and surveys a site has, or how many zones and beacons one floor of it has."""
     if floor is None:
         rows = {"floors": FloorRow.site_id, "zones": ZoneRow.site_id, "beacons": BeaconRow.site_id}
-        return {name: _count(session, column == site) for name, column in rows.items()}
+        found = {name: _count(session, column == site) for name, column in rows.items()}
+        return found | {
+            name: session.scalar(text(sql), {"site": site}) or 0 for name, sql in _LEARNED.items()
+        }
     return {
         "zones": _count(session, ZoneRow.site_id == site, ZoneRow.floor_id == floor),
         "beacons": _count(session, BeaconRow.site_id == site, BeaconRow.floor_id == floor),
     }
+
+
+# Positioning builds on places, not places on it; whoever deletes a site is told of these all the same.
+_LEARNED = {
+    "surveys that are not withdrawn": """
+        SELECT count(*) FROM surveys WHERE site_id = :site AND withdrawn_at IS NULL""",
+    "radio maps in use": "SELECT count(*) FROM active_radio_maps WHERE site_id = :site",
+}
 
 
 def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
