@@ -215,7 +215,8 @@ def _about(found: MapState, eta_s: float | None) -> str:
         return found.error
     if found.status == "learning":
         return f"{found.progress:.0%}" + (f", {eta_s:.0f} s left" if eta_s is not None else "")
-    learned_from = [f"from survey {', '.join(map(str, found.surveys))}"] if found.surveys else []
+    numbers = [str(number) for number in found.surveys or ()]
+    learned_from = [f"from survey{'s' * (len(numbers) > 1)} {', '.join(numbers)}"] if numbers else []
     report = found.report or {}
     counted = [f"{report[name]} {name}" for name in ("walks", "sightings", "transmitters") if name in report]
     return ", ".join([*learned_from, *counted])

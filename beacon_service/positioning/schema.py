@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
@@ -17,6 +18,7 @@ from beacon_service.positioning.survey_files import (
     NO_LEVELS,
     WIDEST_POWER_DBM,
     Survey,
+    Transmitter,
     UnnamedError,
     survey_of,
     transmitter,
@@ -67,7 +69,7 @@ class SurveySightingIn(Document):
             what, do = f"is {self.rssi:g}", "Send what was received in dBm, below 0 and at least -127."
             refuse("Sighting", [Flaw(("rssi",), what, do)])
         try:
-            transmitter(self._identifying())
+            self._transmitter()
         except UnnamedError as error:
             refuse("Sighting", [Flaw((error.field,), error.what, f"{error.do[0].upper()}{error.do[1:]}.")])
         return self
@@ -76,10 +78,21 @@ class SurveySightingIn(Document):
         """None where its level is unknown."""
         if not is_level(self.rssi):
             return None
-        return SurveySighting(self.t_ms, transmitter(self._identifying()).sighting(self.rssi, self.tx_power))
+        return SurveySighting(self.t_ms, self._transmitter().sighting(self.rssi, self.tx_power))
 
-    def _identifying(self) -> dict[str, Any]:
-        return self.model_dump(exclude={"t_ms", "tx_power", "rssi"}, exclude_none=True)
+    def _transmitter(self) -> Transmitter:
+        named = (self.namespace, self.instance, self.id1, self.id2, self.id3)
+        return _transmitter(self.type, self.uuid, self.major, self.minor, *named, self.mac)
+
+
+_IDENTIFYING = ("type", "uuid", "major", "minor", "namespace", "instance", "id1", "id2", "id3", "mac")
+
+
+# A survey hears the same few hundred again and again; each is worth spelling out once.
+@lru_cache(10_000)
+def _transmitter(*values: str | int | None) -> Transmitter:
+    named = zip(_IDENTIFYING, values, strict=True)
+    return transmitter({field: value for field, value in named if value is not None})
 
 
 class WalkIn(Document):
