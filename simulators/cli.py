@@ -9,12 +9,17 @@ from typing import BinaryIO
 import click
 import httpx2
 import msgspec
+from rich.console import Console
+from rich.progress import Progress
 
+from beacon_service.positioning.survey import SurveyError
+from beacon_service.positioning.survey_files import read_sightings
 from simulators.client import Client
 from simulators.convert import Choice, convert_ilc
 from simulators.crowd import make_crowd
 from simulators.generate import generate as generate_walks
 from simulators.ilc import ConvertError
+from simulators.locate import places_of, predictions, read_asked, write_predictions
 from simulators.mall.write import SHOPPERS, write_mall
 from simulators.phone import Keys
 from simulators.record import Record, percentile
@@ -22,6 +27,8 @@ from simulators.recorded import WalksError, read_walks, site_directories
 from simulators.venue import load_venue
 from simulators.walks import Walk, decode, encode
 
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 STORE = Path(__file__).resolve().parents[1] / "demo"
 
 
@@ -52,6 +59,39 @@ def generate_site(out: Path, seed: int, shoppers: int) -> None:
     """Write a made-up mall, surveyed and walked, in the folders that recorded walks come in."""
     write_mall(out, seed=seed, shoppers=shoppers)
     click.echo(f"{out}: survey/, dev/ and motionless/, zones.geojson and beacons.geojson", err=True)
+
+
+@main.command()
+@click.option(
+    "--zones", required=True, type=FILE, help="GeoJSON, features with the properties zone and floor."
+)
+@click.option("--survey", type=FOLDER, help="Walks with waypoints, to learn the site's radio map from.")
+@click.option("--beacons", type=FILE, help="GeoJSON of beacons at their places, where there is no survey.")
+@click.option("--sightings", required=True, type=FILE, help="CSV of what walkers heard.")
+@click.option("--at", "asked", required=True, type=FILE, help="CSV with the columns trace and t_ms.")
+@click.option("-o", "--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def locate(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
+    zones: Path, survey: Path | None, beacons: Path | None, sightings: Path, asked: Path, out: Path
+) -> None:
+    """Say in which zone the service's engine holds recorded walkers at given moments, as CSV."""
+    if survey is None and beacons is None:
+        raise click.UsageError("name a --survey to learn from, or the --beacons with their places")
+    try:
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            learning = bar.add_task("reading", total=1.0)
+            places = places_of(
+                zones,
+                survey=survey,
+                beacons=beacons,
+                progress=lambda share, what: bar.update(learning, completed=share, description=what),
+            )
+            moments = read_asked(asked)
+            locating = bar.add_task("locating", total=len(moments))
+            found = predictions(places, read_sightings(sightings), moments)
+            count = write_predictions(out, bar.track(found, len(moments), locating))
+    except (WalksError, SurveyError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{out}: {count} moments", err=True)
 
 
 @main.command()

@@ -8,13 +8,13 @@ import msgspec
 
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Cause, Followed, Tick, World
-from beacon_service.positioning.fix import Fix
-from beacon_service.positioning.locate import locate_all, sense
+from beacon_service.positioning.locate import Remembered, Sensed, locate_all, sense
 from beacon_service.visits.advance import advance, fire
 from beacon_service.visits.model import Move, Presence
 from beacon_service.visits.screen import ACCEPTED, Verdict, screen
-from beacon_service.zones.model import Heard, Located
+from beacon_service.zones.model import Located
 
+NOTHING = Sensed()
 _MILLISECOND = timedelta(milliseconds=1)
 
 
@@ -35,7 +35,7 @@ def follow(
             _sense(catalogue, world.installations[cause.installation_key], presences, cause, now)
             for cause in wave.values()
         ]
-        located = locate_all(catalogue.places, [one.fix for one in sensed])
+        located = locate_all(catalogue.places, [one.sensed for one in sensed])
         for place, one, where in zip(wave, sensed, located, strict=True):
             followed[place] = _advance(catalogue, one, where, presences, now)
     changed = {
@@ -46,14 +46,13 @@ def follow(
     return tuple(followed[place] for place in range(len(causes))), changed
 
 
-class _Sensed(NamedTuple):
+class _Halfway(NamedTuple):
     """A cause half-way through the first pass: screened, its timers fired, its zones not asked yet."""
 
     cause: Cause
     verdict: Verdict
     moves: tuple[tuple[Move, str], ...] = ()
-    fix: Fix | None = None
-    heard: tuple[Heard, ...] = ()
+    sensed: Sensed = NOTHING
 
 
 def _waves(causes: Sequence[Cause]) -> list[dict[int, Cause]]:
@@ -75,12 +74,12 @@ def _sense(
     presences: dict[int, Presence],
     cause: Cause,
     now: datetime,
-) -> _Sensed:
+) -> _Halfway:
     """Screen, and fire the timers that were due before; what a rejected ping says is looked at no further."""
     before = presences[installation.key]
     if isinstance(cause, Tick):
         presences[installation.key], moves = fire(before, cause.until_at, catalogue.places)
-        return _Sensed(cause, ACCEPTED, _timed(moves))
+        return _Halfway(cause, ACCEPTED, _timed(moves))
     verdict = screen(
         before,
         at=cause.at,
@@ -89,10 +88,11 @@ def _sense(
         location_consent=installation.location,
     )
     if verdict.status != "accepted":
-        return _Sensed(cause, verdict)
+        return _Halfway(cause, verdict)
     presences[installation.key], moves = fire(before, cause.at, catalogue.places)
-    fix, heard = sense(catalogue.places, before.heard, cause.sightings, cause.position, cause.at)
-    return _Sensed(cause, verdict, _timed(moves), fix, heard)
+    remembered = Remembered(before.heard, before.belief, installation.model)
+    sensed = sense(catalogue.places, remembered, cause.sightings, cause.position, cause.at)
+    return _Halfway(cause, verdict, _timed(moves), sensed)
 
 
 def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
@@ -100,19 +100,20 @@ def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
 
 
 def _advance(
-    catalogue: Catalogue, sensed: _Sensed, located: Located, presences: dict[int, Presence], now: datetime
+    catalogue: Catalogue, halfway: _Halfway, located: Located, presences: dict[int, Presence], now: datetime
 ) -> Followed:
-    cause, verdict = sensed.cause, sensed.verdict
+    cause, verdict = halfway.cause, halfway.verdict
     if isinstance(cause, Tick) or verdict.status != "accepted":
-        return Followed(cause, verdict.status, verdict.reasons, moves=sensed.moves)
+        return Followed(cause, verdict.status, verdict.reasons, moves=halfway.moves)
     moved, moves = advance(
         presences[cause.installation_key], located, cause.at, catalogue.places, catalogue.dwells
     )
     presences[cause.installation_key] = msgspec.structs.replace(
         moved,
-        heard=sensed.heard,
+        heard=halfway.sensed.heard,
+        belief=halfway.sensed.belief,
         lag_ms=int((now - cause.at) / _MILLISECOND),
         offset_ms=cause.offset_ms,
         ping=(cause.received_on, cause.ping_id),
     )
-    return Followed(cause, verdict.status, (), located, (*sensed.moves, *((move, "ping") for move in moves)))
+    return Followed(cause, verdict.status, (), located, (*halfway.moves, *((move, "ping") for move in moves)))

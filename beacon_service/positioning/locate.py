@@ -5,17 +5,32 @@ still in doubtful ones. `docs/positioning.md` tells the method with worked value
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from beacon_service.geo import METRES_PER_DEGREE
+from beacon_service.positioning.belief import believe, kept, place_of
 from beacon_service.positioning.fix import Fix, Hearing, is_usable, of_beacons, of_position
-from beacon_service.positioning.ranging import distance_m, freshness, remember, tx_power_dbm
+from beacon_service.positioning.ranging import Level, distance_m, freshness, remember, tx_power_dbm
 from beacon_service.zones.catalogue import Places
-from beacon_service.zones.model import NOWHERE, BeaconId, Heard, Located, Position, Sighting
+from beacon_service.zones.model import (
+    NOWHERE,
+    BeaconId,
+    Belief,
+    Heard,
+    Located,
+    Position,
+    Sighting,
+    is_level,
+)
+from beacon_service.zones.radio_map import PRINT_S
+from beacon_service.zones.surveyed import Surveyed
+
+PRINT_SPAN = timedelta(seconds=PRINT_S)
 
 # The plane normal distribution as 25 points of equal weight: the centre and rings of 6, 9 and 9, at the
 # quantiles 0.16, 0.46 and 0.82, the middles of their shares. Radii are in units of the 68 % radius:
@@ -30,42 +45,117 @@ SPREAD = np.array(
 )
 
 
-def locate(
-    places: Places,
-    heard: Sequence[Heard],
-    sightings: Sequence[Sighting],
-    position: Position | None,
-    at: datetime,
-) -> tuple[Located, tuple[Heard, ...]]:
-    """Where the phone is at `at`, and what it remembers of beacons from then on."""
-    fix, memory = sense(places, heard, sightings, position, at)
-    return locate_all(places, [fix])[0], memory
+class Sensed(Struct, frozen=True):
+    """What a ping says before zones are asked, and what its phone remembers from then on.
+
+    At a surveyed site it is `located` at once, for the map knows its zones; else there may be a `fix`.
+    """
+
+    heard: tuple[Heard, ...] = ()
+    belief: Belief | None = None
+    located: Located | None = None
+    fix: Fix | None = None
+
+
+class Remembered(Struct, frozen=True):
+    """What is left of the phone's earlier pings; and its model, since phones differ in how loud they hear."""
+
+    heard: tuple[Heard, ...] = ()
+    belief: Belief | None = None
+    model: str | None = None
 
 
 def sense(
     places: Places,
-    heard: Sequence[Heard],
+    remembered: Remembered,
     sightings: Sequence[Sighting],
     position: Position | None,
     at: datetime,
-) -> tuple[Fix | None, tuple[Heard, ...]]:
-    """The place and its doubt, if anything says where, and what the phone remembers of beacons from then on.
+) -> Sensed:
+    """Where a phone is, as far as it alone tells.
 
     Beacons beat a position, for indoors satellites are guessed at; a position counts where no beacon is
     known. A ping that brings neither is nowhere: memory alone is no new evidence.
     """
-    memory, any_known = remember(places, heard, sightings, at)
+    surveyed = places.surveys.site_of(sightings) if sightings and places.surveys.sites else None
+    if surveyed is not None and (levels := _map_levels(places, surveyed, remembered.model, sightings, at)):
+        return _sense_by_map(surveyed, remembered, levels, at)
+    levels = _beacon_levels(places, remembered.model, sightings, at) if sightings else {}
+    heard = remember(remembered.heard, levels, at) if remembered.heard or levels else ()
     usable = position if position is not None and is_usable(position) else None
-    hearings = _hearings(places, memory, at) if any_known or usable is not None else []
+    hearings = _hearings(places, heard, at) if levels or usable is not None else []
     if hearings:
-        return of_beacons(hearings), memory
-    return (of_position(places, usable) if usable is not None else None), memory
+        return Sensed(heard, remembered.belief, fix=of_beacons(hearings))
+    return Sensed(heard, remembered.belief, fix=of_position(places, usable) if usable is not None else None)
 
 
-def locate_all(places: Places, fixes: Sequence[Fix | None]) -> list[Located]:
+def locate_all(places: Places, sensed: Sequence[Sensed]) -> list[Located]:
     """The zones of many fixes in one question to the index: it costs a tenth of asking one by one."""
-    found = _zones(places, [fix for fix in fixes if fix is not None])
-    return [NOWHERE if fix is None else _located(fix, next(found)) for fix in fixes]
+    found = _zones(places, [one.fix for one in sensed if one.fix is not None])
+    return [one.located or (NOWHERE if one.fix is None else _located(one.fix, next(found))) for one in sensed]
+
+
+def _beacon_levels(
+    places: Places, model: str | None, sightings: Sequence[Sighting], at: datetime
+) -> dict[str, list[Level]]:
+    """What was heard of beacons in use, by beacon."""
+    louder_db = places.phone_offset_db(model)
+    levels: dict[str, list[Level]] = {}
+    for sighting in sightings:
+        if is_level(sighting.rssi_dbm) and (beacon := places.beacon(sighting)) is not None:
+            levels.setdefault(beacon.id, []).append(_level(sighting, louder_db, at))
+    return levels
+
+
+def _map_levels(
+    places: Places, surveyed: Surveyed, model: str | None, sightings: Sequence[Sighting], at: datetime
+) -> dict[str, list[Level]]:
+    """What was heard of transmitters that the map knows, by their names there; none that was put out of use."""
+    louder_db = places.phone_offset_db(model)
+    levels: dict[str, list[Level]] = {}
+    for sighting in sightings:
+        if not is_level(sighting.rssi_dbm):
+            continue
+        row = surveyed.radio_map.row(sighting)
+        known = places.transmitter(sighting) if places.beacons else None
+        if known is not None and not known.active:
+            continue
+        if row is None and known is not None:
+            also = (surveyed.radio_map.aliases.get(identity) for identity in known.beacon.identities)
+            row = next((one for one in also if one is not None), None)
+        if row is not None:
+            name = surveyed.radio_map.transmitters[row]
+            levels.setdefault(name, []).append(_level(sighting, louder_db, at))
+    return levels
+
+
+def _level(sighting: Sighting, louder_db: float, at: datetime) -> Level:
+    """As the median phone would have heard it, no later than its ping."""
+    heard_at = at if sighting.at is None else min(at, sighting.at)
+    return Level(sighting.rssi_dbm - louder_db, heard_at, sighting.tx_power_dbm)
+
+
+def _sense_by_map(
+    surveyed: Surveyed, remembered: Remembered, levels: Mapping[str, Sequence[Level]], at: datetime
+) -> Sensed:
+    radio_map = surveyed.radio_map
+    heard = remember(remembered.heard, levels, at)
+    rows = radio_map.numbers
+    now = {
+        rows[name]: sum(one.rssi_dbm for one in several) / len(several) for name, several in levels.items()
+    }
+    lately = {
+        rows[one.beacon]: one.rssi_dbm for one in heard if one.beacon in rows and at - one.at < PRINT_SPAN
+    }
+    before = remembered.belief
+    if before is not None and (before.site, before.number) != (surveyed.site, surveyed.number):
+        before = None
+    belief = believe(radio_map, before, now, lately, at)
+    return Sensed(
+        heard,
+        kept(belief, surveyed.site, surveyed.number, at),
+        located=place_of(surveyed, belief, [radio_map.transmitters[row] for row in sorted(now)]),
+    )
 
 
 def _hearings(places: Places, memory: Sequence[Heard], at: datetime) -> list[Hearing]:

@@ -5,17 +5,17 @@ more. So an installation remembers what it heard for some seconds, and places ar
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
-from beacon_service.zones.catalogue import Places
-from beacon_service.zones.model import Beacon, BeaconId, Heard, Sighting
+from beacon_service.zones.model import Beacon, Heard
 
 # Seven seconds at walking pace are ten metres, about as far as one level can tell anyway.
 MEMORY = timedelta(seconds=7)
 # A memory's weight falls to 1/e in four seconds, so that a walker is not held back by where he was.
 FADING_S = 4.0
-# What twelve beacons cannot tell a thirteenth, weaker one will not; it bounds what is stored.
+# What twelve transmitters cannot tell a weaker one will not; it bounds what is stored.
 MOST_REMEMBERED = 12
 # Half of a level heard in the same instant, nearly all of it after the memory's length (see `_blend`).
 SAME_INSTANT_SHARE = 0.5
@@ -53,36 +53,34 @@ def freshness(heard: Heard, at: datetime) -> float:
     return math.exp(-max(0.0, (at - heard.at).total_seconds()) / FADING_S)
 
 
+class Level(NamedTuple):
+    """What one sighting says of the transmitter that was heard."""
+
+    rssi_dbm: float
+    at: datetime
+    tx_power_dbm: float | None = None
+
+
 def remember(
-    places: Places, heard: Sequence[Heard], sightings: Sequence[Sighting], at: datetime
-) -> tuple[tuple[Heard, ...], bool]:
-    """The memory after these sightings, strongest first, and whether any of them was of a known beacon."""
-    if not heard and not sightings:  # a phone outdoors, or one that only has a position
-        return (), False
+    heard: Sequence[Heard], levels: Mapping[str, Sequence[Level]], at: datetime
+) -> tuple[Heard, ...]:
+    """The memory after these levels, by transmitter; strongest first."""
     memory = {one.beacon: one for one in heard if at - one.at <= MEMORY}
-    by_beacon: dict[BeaconId, list[Sighting]] = {}
-    for sighting in sightings:
-        beacon = places.beacon(sighting) if _is_level(sighting.rssi_dbm) else None
-        if beacon is not None:
-            by_beacon.setdefault(beacon.id, []).append(sighting)
-    for beacon_id, several in by_beacon.items():
-        memory[beacon_id] = _blend(memory.get(beacon_id), beacon_id, several, at)
+    for name, several in levels.items():
+        memory[name] = _blend(memory.get(name), name, several)
     kept = sorted(memory.values(), key=lambda one: (-one.rssi_dbm, one.beacon))
-    return tuple(kept[:MOST_REMEMBERED]), bool(by_beacon)
+    return tuple(kept[:MOST_REMEMBERED])
 
 
-def _is_level(rssi_dbm: float) -> bool:
-    """127, 0 and the like are how phones say "unknown"; NaN fails both bounds."""
-    return -127.0 <= rssi_dbm < 0.0
-
-
-def _blend(old: Heard | None, beacon: BeaconId, several: Sequence[Sighting], at: datetime) -> Heard:
+def _blend(old: Heard | None, name: str, several: Sequence[Level]) -> Heard:
     """The remembered level drawn towards the mean of the new ones, further the older the memory is.
 
     The share of the new: after 0 s 0.5, 1 s 0.61, 2 s 0.70, 4 s 0.82, 7 s 0.91.
     """
     level = sum(one.rssi_dbm for one in several) / len(several)
+    at = max(one.at for one in several)
     if old is not None:
+        at = max(at, old.at)
         level += (1 - SAME_INSTANT_SHARE) * freshness(old, at) * (old.rssi_dbm - level)
     advertised = next((one.tx_power_dbm for one in several if one.tx_power_dbm is not None), None)
-    return Heard(beacon=beacon, rssi_dbm=round(level, 1), at=at, tx_power_dbm=advertised)
+    return Heard(beacon=name, rssi_dbm=round(level, 1), at=at, tx_power_dbm=advertised)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from beacon_service.visits.evidence import INSIDE, evidence
+from beacon_service.visits.evidence import LIKELIEST, UNCONTESTED, contest, evidence
 from beacon_service.visits.model import Move, Presence, Stay
 from beacon_service.visits.transitions import (
     CONFIRM_WITHIN,
@@ -47,18 +47,27 @@ def advance(
         return replace(presence, last_at=last_at, stays=_without_lapsed(presence.stays, at)), ()
     probabilities = dict(located.zones)
     before = {stay.zone: stay for stay in presence.stays}
-    stays: list[Stay] = []
+    held = {stay.zone for stay in presence.stays if stay.state == "inside"}
+    after: dict[str, Stay | None] = {}
     moves: list[Move] = []
     # A ping names dozens of zones with a few per cent each; without a stay those change nothing.
-    likely = (key for key, probability in located.zones if probability >= INSIDE and key not in before)
-    for key in (*before, *likely):
+    likely = [key for key, probability in located.zones if probability >= LIKELIEST and key not in before]
+    peers = _zones(located, places) if before or likely else []
+    # Who enters first: only a zone that one is in drives out another, so that one is not between two for a ping.
+    for key in (
+        *(key for key in before if key not in held),
+        *likely,
+        *(key for key in before if key in held),
+    ):
         zone, stay, probability = places.zones.get(ZoneKey(key)), before.get(key), probabilities.get(key, 0.0)
-        shown = evidence(zone, located, probability)
+        against = contest(zone, probability, peers, held) if zone else UNCONTESTED
+        shown = evidence(zone, located, probability, against)
         change = TRANSITIONS[stay.state if stay else "outside", shown]
-        after, made = change(Learned(key, at, zone, stay, probability, dwells))
-        if after is not None:
-            stays.append(after)
+        after[key], made = change(Learned(key, at, zone, stay, probability, dwells))
+        if any(move.type == "entered" for move in made):
+            held.add(key)
         moves += made
+    stays = [stay for key in (*before, *likely) if (stay := after[key]) is not None]
     fix = _own_fix(located, at) or presence.fix
     return replace(presence, last_at=last_at, stays=tuple(stays), fix=fix), _in_order(moves, places)
 
@@ -102,6 +111,11 @@ def primary(presence: Presence, places: Places) -> ZoneKey | None:
 def _rank(zone: Zone, stay: Stay) -> tuple[float, ...]:
     # In whole square metres: two zones drawn alike differ by rounding alone, and then priority has its say.
     return (-zone.depth, -stay.probability, round(zone.area_m2), -zone.priority)
+
+
+def _zones(located: Located, places: Places) -> list[tuple[Zone, float]]:
+    found = ((places.zones.get(ZoneKey(key)), probability) for key, probability in located.zones)
+    return [(zone, probability) for zone, probability in found if zone is not None]
 
 
 def _without_lapsed(stays: tuple[Stay, ...], at: datetime) -> tuple[Stay, ...]:

@@ -1,10 +1,13 @@
 """What one located ping says about one zone: in there, not in there, or not to be told.
 
-Doubt is an answer of its own. A fix as wide as a street says of no shop that one has left it.
+Doubt is an answer of its own. A fix as wide as a street says of no shop that one has left it. But where zones
+share a floor, one of them is the likeliest, and a phone that is surely somewhere in the arcade is taken to be in
+its likeliest shop; how likely that is stands with every event.
 """
 
 import math
-from typing import Literal
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple
 
 from beacon_service.geo import METRES_PER_DEGREE
 from beacon_service.zones.model import Located, Zone
@@ -13,21 +16,57 @@ Evidence = Literal["sure", "inside", "doubt", "outside"]
 
 # All but two of the 25 points of a fix lie in the zone: a neighbour's is no longer a likely reading.
 SURE = 0.9
-# More likely in than out. Of zones side by side at most one can have it, save on the very border.
+# More likely in than out: what a position asks for, which says nothing of walls.
 INSIDE = 0.5
+# The likeliest of the zones of a floor, by beacons, with at least this: less is a guess among five and more.
+LIKELIEST = 0.2
+# How much likelier than the zone that one is held to be in another must be. At 1.0 a phone on the border of two
+# zones changes with every fading; past 2.0 it lags behind a walker. Chosen on recorded walks.
+AHEAD = 1.5
 # At most three of 25 points. At a straight border that is one 68 % radius outside; anything nearer is noise.
 OUTSIDE = 0.15
+# Probabilities are rounded; zones whose shares add up to more than one overlap, and one may be in both.
+_ROUNDING = 0.001
 
 
-def evidence(zone: Zone | None, located: Located, probability: float) -> Evidence:
+class Contest(NamedTuple):
+    """What a ping may mean instead of one zone: its rivals are zones as deeply nested that exclude it."""
+
+    rival: float = 0.0  # the likeliest of them
+    incumbent: float = 0.0  # the likeliest of those that one is held to be in
+    nowhere: float = 0.0  # in no zone so deeply nested
+
+
+UNCONTESTED = Contest()
+
+
+def contest(
+    zone: Zone, probability: float, likely: Sequence[tuple[Zone, float]], held: Collection[str]
+) -> Contest:
+    """`likely` are the zones that the ping names; `held` are the keys of those that one is held to be in."""
+    peers = [(other, p) for other, p in likely if other.depth == zone.depth and other.key != zone.key]
+    rivals = [(other, p) for other, p in peers if p + probability <= 1 + _ROUNDING]
+    return Contest(
+        rival=max((p for _, p in rivals), default=0.0),
+        incumbent=max((p for other, p in rivals if other.key in held), default=0.0),
+        nowhere=max(0.0, 1 - probability - sum(p for _, p in peers)),
+    )
+
+
+def evidence(zone: Zone | None, located: Located, probability: float, against: Contest) -> Evidence:
     """A zone that is gone from the catalogue is one that nobody can be in."""
     if zone is None:
         return "outside"
     if probability >= SURE:
         return "sure"
-    if probability >= INSIDE:
-        return "inside"
-    if probability >= OUTSIDE or _too_vague(zone, located):
+    least = INSIDE if located.source == "position" else LIKELIEST
+    if probability >= max(least, against.rival, against.nowhere) and probability >= AHEAD * against.incumbent:
+        # A belief already weighs all pings so far, so no second one need agree.
+        return "sure" if located.source == "radio_map" else "inside"
+    if against.incumbent >= max(least, AHEAD * probability):
+        return "outside"
+    # Where another zone is about to be entered one is held here until it is: nobody is nowhere between two shops.
+    if probability >= OUTSIDE or against.rival >= least or _too_vague(zone, located):
         return "doubt"
     return "outside"
 

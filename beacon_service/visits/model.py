@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from beacon_service.zones.model import Heard
+from beacon_service.zones.model import Belief, Heard
 
 MoveType = Literal["entered", "dwelled", "exited"]
 StayState = Literal["entering", "inside", "exiting"]
@@ -37,6 +37,7 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
     # (at, longitude, latitude, accuracy_m) of the newest position: jumps are judged against it
     fix: tuple[datetime, float, float, float] | None = None
     ping: tuple[str, str] | None = None  # (received_on, ping_id) that timers' decisions rest on
+    belief: Belief | None = None  # at a surveyed site
 
     @property
     def lag(self) -> timedelta:

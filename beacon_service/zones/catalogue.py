@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo
 
 from shapely.geometry.base import BaseGeometry
@@ -33,6 +33,8 @@ from beacon_service.zones.model import (
 )
 from beacon_service.zones.nesting import depths
 from beacon_service.zones.phones import normalised_model
+from beacon_service.zones.radio_map import RadioMap
+from beacon_service.zones.surveyed import Surveyed, Surveys
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,13 @@ class Transmitter(NamedTuple):
     transmits: bool
 
 
+LoadMap: TypeAlias = Callable[[SiteId, int], RadioMap | None]
+
+
+def _no_map(_site: SiteId, _number: int) -> RadioMap | None:
+    return None
+
+
 def _nothing() -> Mapping[Any, Any]:
     return MappingProxyType({})
 
@@ -67,13 +76,18 @@ class Places:
     index: ZoneIndex = field(repr=False, default_factory=lambda: ZoneIndex(()))
     sensitive: frozenset[ZoneKey] = frozenset()
     floor_counts: Mapping[SiteId, int] = field(repr=False, default_factory=Counter)
+    surveys: Surveys = field(repr=False, default_factory=Surveys)
     # By model, how many dB it hears more than the median one.
     phones: Mapping[str, float] = field(default_factory=_nothing)
     # Every identity that some beacon has, with the transmitter that it names, if it is just one.
     _heard_as: Mapping[Identity, Transmitter | None] = field(repr=False, default_factory=_nothing)
 
-    def updated(self, changes: Documents) -> "Places":
-        """These places with the changes applied; what did not change is shared, not copied."""
+    def updated(self, changes: Documents, load: LoadMap = _no_map) -> "Places":
+        """These places with the changes applied; what did not change is shared, not copied.
+
+        `load` answers the radio map of a site by its number, or None where it cannot be read: the site is then
+        located by its beacons, as before its survey.
+        """
         places = replace(
             self,
             sites=_merged(self.sites, changes.of("site"), _site),
@@ -89,6 +103,8 @@ class Places:
         if changes.names("beacon"):
             beacons = _merged(self.beacons, changes.of("beacon"), _transmitter)
             places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))
+        if changes.names("zone", "radio_map"):
+            places = replace(places, surveys=_surveys(places, changes, load))
         if changes.names("phone"):
             places = replace(places, phones=_merged(self.phones, changes.of("phone"), _phone_offset_db))
         return places
@@ -133,6 +149,20 @@ def _merged(
         else:
             merged[key] = read(body)
     return MappingProxyType(merged)
+
+
+def _surveys(places: Places, changes: Documents, load: LoadMap) -> Surveys:
+    """Maps that changed are loaded; the cells of all are laid out anew over the zones as they are now."""
+    maps = {site: (one.number, one.radio_map) for site, one in places.surveys.sites.items()}
+    for key, body in changes.of("radio_map"):
+        site = SiteId(key)
+        maps.pop(site, None)
+        found = None if body is None else load(site, body["number"])
+        if body is not None and found is not None:
+            maps[site] = (body["number"], found)
+    return Surveys.of(
+        Surveyed.of(site, number, radio_map, places.index) for site, (number, radio_map) in maps.items()
+    )
 
 
 def _site(body: Body) -> Site:

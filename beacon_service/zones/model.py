@@ -107,10 +107,24 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
     tx_power_dbm: float | None = None
 
 
+class Belief(msgspec.Struct, frozen=True, array_like=True):
+    """Where an installation is believed to be at a surveyed site, as one of its radio maps numbers the cells.
+
+    `cells` are columns of the map, ascending, two bytes each; `weights` a byte each (see `positioning.belief`).
+    """
+
+    site: str
+    number: int  # of the radio map
+    at: datetime
+    cells: bytes
+    weights: bytes
+
+
 class Located(msgspec.Struct, frozen=True):
     """Where a ping was held to be. `zones`: each zone that may hold it, with the probability, most probable first.
 
-    `source` is `beacons`, `position` or `none`; with `none` nothing was heard that says where, and nothing changes.
+    `source` is `radio_map`, `beacons`, `position` or `none`; with `none` nothing was heard that says where, and
+    nothing changes.
     """
 
     source: str

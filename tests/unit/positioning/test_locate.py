@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beacon_service.geo import distance_m
-from beacon_service.positioning.locate import SPREAD, locate
+from beacon_service.positioning.locate import SPREAD
 from beacon_service.zones.model import NOWHERE, Heard, Identity, Position, Sighting
 from tests.factories.catalogue import (
     beacon_document,
@@ -20,6 +20,7 @@ from tests.factories.catalogue import (
     square,
     zone_document,
 )
+from tests.factories.located import locate
 from tests.factories.presence import NOON, at
 
 ONE_METRE, FIVE_METRES, FAR = -59.0, -77.2, -90.0

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beacon_service.geo import distance_m
-from beacon_service.positioning.locate import locate
 from beacon_service.visits.advance import advance, fire, next_due
 from beacon_service.visits.model import Presence, Stay
 from beacon_service.zones.model import NOWHERE, Heard, Identity, Sighting
 from tests.factories.catalogue import beacon_document, floor_document, place, places, square, zone_document
+from tests.factories.located import locate
 from tests.factories.presence import at, follow, seen, shop
 
 WORLD = shop(dwell_s=[30, 60])

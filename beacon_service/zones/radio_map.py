@@ -1,0 +1,213 @@
+"""A radio map: how a site sounds at each of its places, as a survey of it has taught. Values only.
+
+Learned by `positioning.learning`, asked by `positioning.belief`. Packed it is what is stored; a version of it is
+never changed, so a replay hears what the live service heard.
+"""
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beacon_service.geo import METRES_PER_DEGREE
+from beacon_service.zones.model import Identity, Sighting
+
+# Raised when maps that were packed before can no longer be read.
+FORMAT = 1
+
+# Steps of the scale of levels; louder and fainter ones count to its ends. Nothing below -99 is heard often
+# enough to be told apart, and what is above -59 is within arm's length anyway.
+LEVELS_DBM = np.arange(-99.0, -58.0, 5.0)
+# A sixteenth of a nat: 255 of them are e^-16, less likely than anything can be.
+SURPRISE_STEP = 1 / 16
+# Prints count levels from here; a phone hears nothing fainter.
+FLOOR_DBM = -100.0
+# How much is heard together: longer lags behind a walker, shorter holds too few transmitters.
+PRINT_S = 2
+# Around each print, the cells that sound like it.
+PRINT_REACH_M = 4.0
+
+
+class RadioMapError(ValueError):
+    """The bytes are no radio map that this version reads; the message says why."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """Square cells over the floors of a site, on the plane that touches the earth at its south-west corner.
+
+    A cell is a number: (floor * rows + row) * columns + column; rows go north, columns east.
+    """
+
+    floors: tuple[str, ...]  # from the lowest
+    west: float  # degrees of the south-west corner
+    south: float
+    step_m: float
+    rows: int
+    columns: int
+
+    @property
+    def size(self) -> int:
+        return len(self.floors) * self.rows * self.columns
+
+    @cached_property
+    def metres_per_degree(self) -> tuple[float, float]:
+        """Of longitude and of latitude."""
+        return METRES_PER_DEGREE * math.cos(math.radians(self.south)), METRES_PER_DEGREE
+
+    def metres(self, longitude: Any, latitude: Any) -> tuple[Any, Any]:
+        """East and north of the corner; numbers or arrays of them."""
+        east, north = self.metres_per_degree
+        return (longitude - self.west) * east, (latitude - self.south) * north
+
+    def degrees(self, x_m: Any, y_m: Any) -> tuple[Any, Any]:
+        east, north = self.metres_per_degree
+        return self.west + x_m / east, self.south + y_m / north
+
+    def cell(self, floor: Any, x_m: Any, y_m: Any) -> Any:
+        """The cell of each place; places beyond the edge count to the cell at the edge."""
+        column = np.clip(np.floor_divide(x_m, self.step_m), 0, self.columns - 1).astype(np.intp)
+        row = np.clip(np.floor_divide(y_m, self.step_m), 0, self.rows - 1).astype(np.intp)
+        return (floor * self.rows + row) * self.columns + column
+
+    def centres(self, cells: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any]]:
+        """Floor number, and metres east and north, of each cell's middle."""
+        floor, place = np.divmod(cells, self.rows * self.columns)
+        row, column = np.divmod(place, self.columns)
+        return floor, (column + 0.5) * self.step_m, (row + 0.5) * self.step_m
+
+    @cached_property
+    def middles(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Metres north of each row's middle and east of each column's."""
+        north = (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step_m
+        east = (np.arange(self.columns, dtype=np.float32) + 0.5) * self.step_m
+        return north, east
+
+
+@dataclass(frozen=True, eq=False)
+class RadioMap:
+    """Two views of one survey, of the same transmitters (rows) and the same `cells` (columns, ascending).
+
+    `surprise` says how unlikely it is, where a cell is, that what is heard next is this transmitter at this level:
+    -log of a share, in steps of `SURPRISE_STEP`, shape (transmitters, levels, cells). `prints` is what was heard
+    together, second by second: levels above `FLOOR_DBM` in half decibels, shape (transmitters, prints), and
+    `print_cells` where each was heard. `walkable` weighs cells by how much they are walked on.
+    """
+
+    lattice: Lattice
+    transmitters: tuple[str, ...]  # "mac:...", or the identity where its addresses rotate or none was told
+    aliases: Mapping[str, int]  # every text by which a transmitter may be heard -> its row
+    cells: NDArray[np.int32]
+    walkable: NDArray[np.float32]
+    surprise: NDArray[np.uint8]
+    prints: NDArray[np.uint8]
+    print_cells: NDArray[np.int32]
+    report: Mapping[str, Any] = field(default_factory=dict)  # what it was learned from, for people
+    _walkable_within: dict[float, NDArray[np.float32]] = field(repr=False, default_factory=dict)
+
+    def row(self, sighting: Sighting) -> int | None:
+        """Which transmitter was heard: by its address, else by what it advertised."""
+        if sighting.mac is not None and (row := self.aliases.get(sighting.mac)) is not None:
+            return row
+        return self.aliases.get(sighting.identity) if sighting.identity is not None else None
+
+    @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        return MappingProxyType({name: row for row, name in enumerate(self.transmitters)})
+
+    @cached_property
+    def places(self) -> NDArray[np.int32]:
+        """The column of each cell of the lattice, -1 where it is no cell of the map."""
+        columns = np.full(self.lattice.size, -1, np.int32)
+        columns[self.cells] = np.arange(len(self.cells), dtype=np.int32)
+        return columns
+
+    def walkable_within(self, reach_m: float) -> NDArray[np.float32]:
+        """How much there is to walk on around each cell; kept, for it is asked again and again."""
+        if reach_m not in self._walkable_within:
+            whole = np.zeros(self.lattice.size, np.float32)
+            whole[self.cells] = self.walkable
+            image = whole.reshape(len(self.lattice.floors), self.lattice.rows, self.lattice.columns)
+            self._walkable_within[reach_m] = blur(self.lattice, image, reach_m).ravel()[self.cells]
+        return self._walkable_within[reach_m]
+
+    @cached_property
+    def print_norms(self) -> NDArray[np.float32]:
+        """The length of each print as a vector."""
+        squares = np.zeros(self.prints.shape[1], np.float32)
+        for row in self.prints:  # row by row: all at once would take four times the memory of the prints
+            squares += np.square(row, dtype=np.float32)
+        return np.sqrt(np.maximum(squares, 1.0))
+
+    @cached_property
+    def print_density(self) -> NDArray[np.float32]:
+        """How many prints lie around each cell."""
+        lattice = self.lattice
+        counts = np.bincount(self.print_cells, minlength=lattice.size).astype(np.float32)
+        image = counts.reshape(len(lattice.floors), lattice.rows, lattice.columns)
+        return blur(lattice, image, PRINT_REACH_M).ravel()[self.cells]
+
+    @cached_property
+    def prior(self) -> NDArray[np.float32]:
+        """Where somebody is of whom nothing is known."""
+        return np.asarray(self.walkable / self.walkable.sum(), np.float32)
+
+
+def blur(lattice: Lattice, images: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
+    """Sums of each image, (n, rows, columns), around each cell, weighed by a normal curve with 1 at its middle."""
+    north, east = lattice.middles
+    return spread_axis(north, reach_m) @ images @ spread_axis(east, reach_m)
+
+
+def spread_axis(middles: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
+    """The normal curve between each two of the places on a line, (n, n)."""
+    steps = (middles[:, None] - middles[None, :]) / np.float32(reach_m)
+    return np.asarray(np.exp(-0.5 * steps * steps), np.float32)
+
+
+_ARRAYS = ("cells", "walkable", "surprise", "prints", "print_cells")
+
+
+def packed(radio_map: RadioMap) -> bytes:
+    """All of it as one compressed file (npz): about a tenth of what it takes in memory."""
+    lattice = radio_map.lattice
+    facts = {
+        "format": FORMAT,
+        "lattice": {name: getattr(lattice, name) for name in ("west", "south", "step_m", "rows", "columns")},
+        "floors": lattice.floors,
+        "transmitters": radio_map.transmitters,
+        "aliases": dict(radio_map.aliases),
+        "report": dict(radio_map.report),
+    }
+    arrays = {name: getattr(radio_map, name) for name in _ARRAYS}
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
+def unpacked(data: bytes) -> RadioMap:
+    """The map that was packed. Raises RadioMapError."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            facts = json.loads(file["facts"].tobytes())
+            if facts["format"] != FORMAT:
+                raise RadioMapError(f"it has format {facts['format']} where {FORMAT} is read; learn it anew")
+            return RadioMap(
+                lattice=Lattice(floors=tuple(facts["floors"]), **facts["lattice"]),
+                transmitters=tuple(Identity(name) for name in facts["transmitters"]),
+                aliases=MappingProxyType(facts["aliases"]),
+                report=facts["report"],
+                **{name: file[name] for name in _ARRAYS},
+            )
+    except (KeyError, OSError, TypeError, ValueError) as error:
+        if isinstance(error, RadioMapError):
+            raise
+        raise RadioMapError(f"it cannot be read: {error}") from error

@@ -1,0 +1,85 @@
+"""A surveyed site in the catalogue: its radio map, and which zones each cell of that lies in."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from beacon_service.zones.index import ZoneIndex
+from beacon_service.zones.model import Sighting, SiteId
+from beacon_service.zones.radio_map import RadioMap
+
+# A cell is cut into nine: then a zone's share of it is known to a ninth, two square metres.
+PARTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Surveyed:
+    """`number` is the radio map's, in the order in which the site's were learned.
+
+    `zones` are the keys of those that hold anything of the map; the three arrays say of each pair of a cell
+    (column of the map) and a zone (place in `zones`) which share of the cell is in the zone.
+    """
+
+    site: SiteId
+    number: int
+    radio_map: RadioMap = field(repr=False)
+    zones: tuple[str, ...] = field(repr=False)
+    pair_column: NDArray[np.intp] = field(repr=False)
+    pair_zone: NDArray[np.intp] = field(repr=False)
+    pair_share: NDArray[np.float32] = field(repr=False)
+
+    @classmethod
+    def of(cls, site: SiteId, number: int, radio_map: RadioMap, index: ZoneIndex) -> "Surveyed":
+        """`index` is over all zones: a geofence may be any site's, a zone on a floor must be on this one's."""
+        lattice = radio_map.lattice
+        floor, x, y = lattice.centres(radio_map.cells.astype(np.intp))
+        steps = ((np.arange(PARTS) + 0.5) / PARTS - 0.5) * lattice.step_m
+        east, north = (axis.ravel() for axis in np.meshgrid(steps, steps))
+        points = np.stack(lattice.degrees(x[:, None] + east, y[:, None] + north), axis=2)
+        if index.zones:
+            column, zone, count = index.shares(points)
+        else:
+            column, zone, count = (np.zeros(0, np.intp) for _ in range(3))
+        holds = [one.floor is None or one.site == site for one in index.zones]
+        levels = {name: number for number, name in enumerate(lattice.floors)}
+        level = np.array([levels.get(one.floor or "", -1) for one in index.zones], np.intp)
+        outdoors = np.array([one.floor is None for one in index.zones], bool)
+        kept = np.array(holds, bool)[zone] & (outdoors[zone] | (level[zone] == floor[column]))
+        column, zone, count = column[kept], zone[kept], count[kept]
+        found, place = np.unique(zone, return_inverse=True)
+        names = tuple(str(index.zones[one].key) for one in found.tolist())
+        share = (count / PARTS**2).astype(np.float32)
+        return cls(site, number, radio_map, names, column, place, share)
+
+
+@dataclass(frozen=True)
+class Surveys:
+    """All surveyed sites; `heard_at` names the sites at which a transmitter was heard, by each of its texts."""
+
+    sites: Mapping[SiteId, Surveyed] = field(default_factory=dict)
+    heard_at: Mapping[str, tuple[SiteId, ...]] = field(repr=False, default_factory=dict)
+
+    @classmethod
+    def of(cls, sites: Iterable[Surveyed]) -> "Surveys":
+        heard_at: dict[str, list[SiteId]] = defaultdict(list)
+        known = {one.site: one for one in sites}
+        for site, one in sorted(known.items()):
+            for text in one.radio_map.aliases:
+                heard_at[text].append(site)
+        return cls(known, {text: tuple(found) for text, found in heard_at.items()})
+
+    def site_of(self, sightings: Iterable[Sighting]) -> Surveyed | None:
+        """The surveyed site that knows most of what was heard; by id where two know as much."""
+        votes: dict[SiteId, int] = defaultdict(int)
+        for one in sightings:
+            for text in (one.mac, one.identity):
+                if text is not None and (sites := self.heard_at.get(text)):
+                    for site in sites:
+                        votes[site] += 1
+                    break
+        if not votes:
+            return None
+        return self.sites[min(votes, key=lambda site: (-votes[site], site))]
