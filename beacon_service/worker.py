@@ -68,6 +68,7 @@ class Worker:
         self._leadership = Leadership(libpq_url(database_url))
         self._leads = False
         self._stopped = threading.Event()
+        self._busy_learning = threading.Lock()
         self._learning = MapLearning(self._engine, libpq_url(database_url), clock, self._stopped)
         self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
         self._watched_beacons_at = clock.now() - timedelta(seconds=BEACONS_EVERY_S)
@@ -130,11 +131,15 @@ class Worker:
 
     def learn_maps(self) -> None:
         """Whoever leads: all radio maps that were asked for, one after the other, each in a process of its own."""
+        if not self._busy_learning.acquire(blocking=False):
+            return
         try:
             while self._leads and self._learning.learn_next():
                 pass
         except LearningStopped:
             log.info("learning is left to the next leader")
+        finally:
+            self._busy_learning.release()
 
     def stop(self) -> None:
         """Begin no more of what takes long, and end what can be begun anew."""
@@ -220,9 +225,10 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
         (worker.fire_timers, settings.worker_tick_ms / 1000),
         (worker.release_expired, RELEASE_EVERY_S),
         (worker.lead, LEAD_EVERY_S),
-        (worker.learn_maps, LEARN_EVERY_S),
     ):
         scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__)
+    # It takes long at times; the next look then finds it busy and ends, instead of being told of as missed.
+    scheduler.add_job(_surviving(worker.learn_maps), "interval", seconds=LEARN_EVERY_S, max_instances=2)
     return scheduler
 
 

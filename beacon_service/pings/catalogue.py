@@ -7,9 +7,11 @@ from sqlalchemy import Engine
 
 from beacon_service.campaigns.programme import Programme
 from beacon_service.configuration import store
-from beacon_service.db import transaction
+from beacon_service.configuration.model import Documents
+from beacon_service.db import Connection, transaction
 from beacon_service.engine import Catalogue
-from beacon_service.zones.catalogue import Places
+from beacon_service.positioning.service import radio_map
+from beacon_service.zones.catalogue import LoadMap, Places
 
 
 class CatalogueCache:
@@ -37,10 +39,17 @@ class CatalogueCache:
             anew = wanted < held.version
             with transaction(engine) as connection:
                 changes = store.read(connection, since=0 if anew else held.version)
-            places = (Places() if anew else held.places).updated(changes)
+                maps = _maps(connection, changes)
+                places = (Places() if anew else held.places).updated(changes, maps)
             programme = (Programme() if anew else held.programme).updated(changes)
             self.current = Catalogue.of(changes.version, places, programme)
             # It lives until the next edit: the garbage collector need not walk all of it again and again.
             gc.collect()
             gc.freeze()
             return self.current
+
+
+def _maps(connection: Connection, changes: Documents) -> LoadMap:
+    """Radio maps as these changes name them; one that is not what was put into use is none."""
+    digests = {site: body["sha256"] for site, body in changes.of("radio_map") if body is not None}
+    return lambda site, number: radio_map(connection, site, number, digests[site])

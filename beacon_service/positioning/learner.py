@@ -152,4 +152,8 @@ def _say(told: Told) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except BrokenPipeError:
+        # Whoever asked for it is gone, and nobody is left to say anything to.
+        os._exit(1)

@@ -44,7 +44,7 @@ def has_site(connection: Connection, site: str) -> bool:
 
 
 def ground(connection: Connection, site: str) -> Ground:
-    """Where one can be: on a floor within its outline, or where it has none, in its zones."""
+    """Where one can be: in a floor's zones, or where it has none, within its outline."""
     rows = connection.cursor(binary=True).execute(_GROUND, {"site": site}).fetchall()
     floors = {floor: shapely.from_wkb(shape) if shape else shapely.Polygon() for floor, shape in rows}
     found = connection.cursor(binary=True).execute(_OUTDOORS, {"site": site}).fetchone()
@@ -52,9 +52,9 @@ def ground(connection: Connection, site: str) -> Ground:
 
 
 _GROUND = """
-SELECT f.id, ST_AsBinary(coalesce(f.outline, (
-    SELECT ST_Union(z.geometry) FROM zones AS z WHERE z.site_id = f.site_id AND z.floor_id = f.id
-)))
+SELECT f.id, ST_AsBinary(coalesce(
+    (SELECT ST_Union(z.geometry) FROM zones AS z WHERE z.site_id = f.site_id AND z.floor_id = f.id), f.outline
+))
 FROM floors AS f WHERE f.site_id = %(site)s ORDER BY f.level, f.id COLLATE "C"
 """
 _OUTDOORS = "SELECT ST_AsBinary(ST_Union(geometry)) FROM zones WHERE site_id = %(site)s AND floor_id IS NULL"

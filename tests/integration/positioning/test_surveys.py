@@ -1,8 +1,12 @@
 """Surveys come in over HTTP: whole or not at all, each once, and what is wrong is named by walk and row."""
 
 import pytest
+from shapely.geometry import shape
 
-from tests.factories.brand import faults, site_body
+from beacon_service.db import transaction
+from beacon_service.positioning.store import ground
+from tests.factories.brand import faults, floor_body, site_body, zone_body
+from tests.factories.catalogue import square
 from tests.factories.survey import survey_body
 
 
@@ -154,3 +158,19 @@ def test_a_site_with_a_survey_is_not_deleted(brand):
     assert (refused.status_code, "1 surveys that are not withdrawn" in refused.json["detail"]) == (409, True)
     brand.delete("/sites/shop/surveys/1")
     assert brand.delete("/sites/shop").status_code == 204
+
+
+def test_one_can_be_in_the_zones_of_a_floor_or_where_it_has_none_within_its_outline(brand, engine):
+    brand.put("/sites/shop/floors/top", floor_body(level=2, outline=square(columns=9)))
+    brand.put("/sites/shop/floors/cellar", floor_body(level=-1))
+    brand.put("/sites/shop/floors/ground", floor_body(outline=square(columns=9)))
+    brand.put("/sites/shop/zones/square", zone_body(geometry=square(20)))
+
+    with transaction(engine) as connection:
+        found = ground(connection, "shop")
+
+    assert list(found.floors) == ["cellar", "ground", "top"]
+    assert found.floors["cellar"].is_empty
+    assert found.floors["ground"].equals(shape(square()))
+    assert found.floors["top"].equals(shape(square(columns=9)))
+    assert found.outdoors.equals(shape(square(20)))
