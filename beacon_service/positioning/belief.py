@@ -7,6 +7,7 @@ byte of weight each. The numbers were chosen by cross-validation over survey wal
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,6 @@ from beacon_service.zones.radio_map import (
     PRINT_REACH_M,
     SURPRISE_STEP,
     RadioMap,
-    spread_axis,
 )
 from beacon_service.zones.surveyed import Surveyed
 
@@ -26,7 +26,7 @@ from beacon_service.zones.surveyed import Surveyed
 WALK_M = 2.8
 # A phone that was silent for so long may be anywhere on the site.
 FORGOTTEN_S = 120.0
-# Share a second that goes to the floors above and below at the same place: stairs, lifts, atria.
+# Share that goes to the floors above and below at the same place: stairs, lifts, atria.
 CLIMB = 1e-4
 # Share a second that goes anywhere: what makes a belief that went astray come home.
 ASTRAY = 1e-3
@@ -36,8 +36,8 @@ TOGETHER = 0.5
 SHARES_COUNT, PRINTS_COUNT = 0.8, 0.8
 # Prints are compared by the cosine between them; one that is off by so much counts a third.
 PRINT_UNLIKENESS = 0.12
-# Prints less alike than the best by this count less than a thousandth.
-PRINT_CUT = 0.85
+# Prints less alike than the best by this count less than a hundredth.
+PRINT_CUT = 0.5
 # Cells with few prints around are taken to be as alike as the average print, with this weight.
 FEW_PRINTS = 1.0
 # Past the sixteenth, fainter ones only cost time.
@@ -46,6 +46,8 @@ MOST_HEARD = 16
 MOST_CELLS = 150
 # Steps of weight: e^(-255/25) is a thirtieth of a thousandth of the likeliest cell's.
 WEIGHT_STEPS = 25.0
+# The lightest cell that a byte tells of, e^-10.2 of the likeliest.
+LIGHTEST = math.exp(-255 / WEIGHT_STEPS)
 NEGLIGIBLE = 1e-6
 # Zones with less of the belief are not worth a word.
 LEAST_SHARE = 1e-3
@@ -55,10 +57,15 @@ ONE_SIGMA = 0.68
 Levels = Mapping[int, float]  # transmitter's row -> dBm
 
 
-def believe(
-    radio_map: RadioMap, before: Belief | None, now: Levels, lately: Levels, at: datetime
-) -> NDArray[np.float32]:
-    """The probability of each cell of the map, after hearing `now` in this ping and `lately` in `PRINT_S` up to it."""
+class Likely(NamedTuple):
+    """The likeliest cells of a belief: columns of the map, ascending, and the probability of each."""
+
+    columns: NDArray[np.intp]
+    probability: NDArray[np.float32]
+
+
+def believe(radio_map: RadioMap, before: Belief | None, now: Levels, lately: Levels, at: datetime) -> Likely:
+    """Where the phone is, after hearing `now` in this ping and `lately` in the `PRINT_S` up to it."""
     elapsed_s = FORGOTTEN_S if before is None else (at - before.at).total_seconds()
     if before is None or elapsed_s >= FORGOTTEN_S:
         belief = radio_map.prior
@@ -66,33 +73,37 @@ def believe(
         belief = _walked(radio_map, before, max(0.0, elapsed_s))
     if lately and radio_map.prints.shape[1]:
         belief = belief * _recognised(radio_map, lately)
+    # What all else makes impossible need not be looked at.
+    possible = np.flatnonzero(belief > NEGLIGIBLE * belief.max())
+    belief = belief[possible]
     if now:
-        belief = belief * _heard(radio_map, now)
-    return np.asarray(belief / belief.sum(), np.float32)
+        belief = belief * _heard(radio_map, now, possible)
+    return _likeliest(possible, belief)
 
 
-def kept(belief: NDArray[np.float32], site: str, number: int, at: datetime) -> Belief:
+def _likeliest(columns: NDArray[np.intp], belief: NDArray[np.float32]) -> Likely:
+    above = np.flatnonzero(belief > belief.max() * LIGHTEST)
+    if len(above) > MOST_CELLS:
+        above = above[np.argpartition(-belief[above], MOST_CELLS - 1)[:MOST_CELLS]]
+        above.sort()
+    weights = belief[above]
+    return Likely(columns[above], weights / weights.sum())
+
+
+def kept(likely: Likely, site: str, number: int, at: datetime) -> Belief:
     """What is remembered of a belief: its likeliest cells and the weight of each against the likeliest."""
-    likeliest = np.argsort(-belief, kind="stable")[:MOST_CELLS]
-    weights = belief[likeliest]
-    steps = np.rint(-WEIGHT_STEPS * np.log(np.maximum(weights / weights[0], 1e-12)))
-    likeliest, steps = likeliest[steps <= 255], steps[steps <= 255]
-    order = np.argsort(likeliest)
-    return Belief(
-        site, number, at, likeliest[order].astype("<u2").tobytes(), steps[order].astype(np.uint8).tobytes()
-    )
+    steps = np.rint(-WEIGHT_STEPS * np.log(likely.probability / likely.probability.max()))
+    cells = likely.columns.astype("<u2").tobytes()
+    return Belief(site, number, at, cells, steps.astype(np.uint8).tobytes())
 
 
-def place_of(surveyed: Surveyed, belief: NDArray[np.float32], heard: Sequence[str]) -> Located:
+def place_of(surveyed: Surveyed, likely: Likely, heard: Sequence[str]) -> Located:
     """A belief told as a place: the middle of it on its likeliest floor, the 68 % radius there, and the zones."""
-    radio_map = surveyed.radio_map
-    lattice = radio_map.lattice
-    likely = np.flatnonzero(belief > NEGLIGIBLE)
-    weights = belief[likely].astype(np.float64)
-    floors, x, y = lattice.centres(radio_map.cells[likely].astype(np.intp))
-    floor = int(np.argmax(np.bincount(floors, weights, minlength=len(lattice.floors))))
+    lattice = surveyed.radio_map.lattice
+    floors, x, y = lattice.centres(surveyed.radio_map.cells[likely.columns].astype(np.intp))
+    floor = int(np.argmax(np.bincount(floors, likely.probability, minlength=len(lattice.floors))))
     there = floors == floor
-    share = weights[there] / weights[there].sum()
+    share = likely.probability[there] / likely.probability[there].sum()
     middle_x, middle_y = float(share @ x[there]), float(share @ y[there])
     away = np.hypot(x[there] - middle_x, y[there] - middle_y)
     order = np.argsort(away)
@@ -100,7 +111,7 @@ def place_of(surveyed: Surveyed, belief: NDArray[np.float32], heard: Sequence[st
     longitude, latitude = lattice.degrees(middle_x, middle_y)
     return Located(
         source="radio_map",
-        zones=_zones(surveyed, belief),
+        zones=_zones(surveyed, likely),
         longitude=round(longitude, 7),
         latitude=round(latitude, 7),
         accuracy_m=round(max(float(away[order[within]]), lattice.step_m / 2), 2),
@@ -109,16 +120,14 @@ def place_of(surveyed: Surveyed, belief: NDArray[np.float32], heard: Sequence[st
     )
 
 
-def _zones(surveyed: Surveyed, belief: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
+def _zones(surveyed: Surveyed, likely: Likely) -> tuple[tuple[str, float], ...]:
     """Each zone's share of the belief; most probable first."""
-    shares = np.bincount(
-        surveyed.pair_zone,
-        belief[surveyed.pair_column] * surveyed.pair_share,
-        minlength=len(surveyed.zones),
-    )
+    zones = surveyed.zones_of_cells[likely.columns]
+    shares = surveyed.shares_of_cells[likely.columns] * likely.probability[:, None]
+    total = np.bincount(zones.ravel(), shares.ravel(), minlength=len(surveyed.zones))
     found = [
-        (surveyed.zones[zone], round(float(shares[zone]), 4))
-        for zone in np.flatnonzero(shares > LEAST_SHARE).tolist()
+        (surveyed.zones[zone], round(float(total[zone]), 4))
+        for zone in np.flatnonzero(total > LEAST_SHARE).tolist()
     ]
     return tuple(sorted(found, key=lambda zone: (-zone[1], zone[0])))
 
@@ -129,21 +138,16 @@ def _walked(radio_map: RadioMap, before: Belief, elapsed_s: float) -> NDArray[np
     From each cell people go to those around it as these are walked on: off the ways they keep to the ways next to
     them, but where none was surveyed they may well be too.
     """
-    lattice = radio_map.lattice
     columns = np.frombuffer(before.cells, "<u2").astype(np.intp)
     weights = np.exp(np.frombuffer(before.weights, np.uint8).astype(np.float32) / -WEIGHT_STEPS)
     reach_m = WALK_M * math.sqrt(_rounded_s(elapsed_s))
     leaving = weights / radio_map.walkable_within(reach_m)[columns]
-    images = _spread(radio_map, radio_map.cells[columns], leaving, reach_m)
-    climbed = np.zeros((len(lattice.floors), lattice.rows, lattice.columns), np.float32)
-    for floor, image in images.items():
-        climbed[floor] += image
-        for other in (floor - 1, floor + 1):
-            if 0 <= other < len(lattice.floors):
-                climbed[other] += np.float32(CLIMB * elapsed_s) * image
-    walked = climbed.ravel()[radio_map.cells] * radio_map.walkable
+    walked = _spread(radio_map, columns, leaving, reach_m, CLIMB)
+    walked *= radio_map.walkable
     astray = np.float32(min(0.5, ASTRAY * elapsed_s))
-    return np.asarray(walked / walked.sum() * (1 - astray) + radio_map.prior * astray, np.float32)
+    walked *= (1 - astray) / walked.sum()
+    walked += radio_map.prior * astray
+    return walked
 
 
 def _rounded_s(elapsed_s: float) -> float:
@@ -163,41 +167,43 @@ def _recognised(radio_map: RadioMap, lately: Levels) -> NDArray[np.float32]:
     likest = np.flatnonzero(likeness > likeness.max() - PRINT_CUT)
     weights = np.exp((likeness[likest] - 1) / np.float32(PRINT_UNLIKENESS))
     average = np.float32(weights.sum() / len(likeness))
-    lattice = radio_map.lattice
-    alike = np.zeros((len(lattice.floors), lattice.rows, lattice.columns), np.float32)
-    for floor, image in _spread(radio_map, radio_map.print_cells[likest], weights, PRINT_REACH_M).items():
-        alike[floor] = image
-    near = alike.ravel()[radio_map.cells] + np.float32(FEW_PRINTS) * average
-    return np.asarray((near / (radio_map.print_density + np.float32(FEW_PRINTS))) ** np.float32(PRINTS_COUNT))
+    by_cell = np.bincount(radio_map.print_columns[likest], weights, minlength=len(radio_map.cells))
+    alike = np.flatnonzero(by_cell)
+    near = _spread(radio_map, alike, by_cell[alike].astype(np.float32), PRINT_REACH_M, 0.0)
+    near += np.float32(FEW_PRINTS) * average
+    near /= radio_map.print_density + np.float32(FEW_PRINTS)
+    return np.asarray(near ** np.float32(PRINTS_COUNT))
 
 
-def _heard(radio_map: RadioMap, now: Levels) -> NDArray[np.float32]:
-    """How likely, at each cell, the next things heard are these, against the likeliest cell."""
+def _heard(radio_map: RadioMap, now: Levels, columns: NDArray[np.intp]) -> NDArray[np.float32]:
+    """How likely, at each of these cells, the next things heard are these, against the likeliest cell."""
     rows = sorted(now, key=lambda row: (-now[row], row))[:MOST_HEARD]
-    surprise = np.zeros(len(radio_map.cells), np.float32)
+    surprise = np.zeros(len(columns), np.float32)
     for row in rows:
         place = (min(max(now[row], LEVELS_DBM[0]), LEVELS_DBM[-1]) - LEVELS_DBM[0]) / (
             LEVELS_DBM[1] - LEVELS_DBM[0]
         )
         below = min(len(LEVELS_DBM) - 2, int(place))
         above = np.float32(place - below)
-        levels = radio_map.surprise[row]
-        surprise += (1 - above) * levels[below] + above * levels[below + 1]
+        levels = radio_map.surprise[row, below : below + 2, columns]
+        surprise += (1 - above) * levels[:, 0] + above * levels[:, 1]
     surprise *= np.float32(SURPRISE_STEP * SHARES_COUNT * len(rows) ** -TOGETHER)
     return np.asarray(np.exp(surprise.min() - surprise), np.float32)
 
 
 def _spread(
-    radio_map: RadioMap, cells: NDArray[np.int32], weights: NDArray[np.float32], reach_m: float
-) -> dict[int, NDArray[np.float32]]:
-    """The weights of some cells of the lattice spread around them, for each floor that has any."""
-    lattice = radio_map.lattice
-    size = lattice.rows * lattice.columns
-    floors = cells // size
-    north, east = (spread_axis(middles, reach_m) for middles in lattice.middles)
-    images = {}
-    for floor in np.unique(floors).tolist():
-        there = floors == floor
-        image = np.bincount(cells[there] - floor * size, weights[there], minlength=size)
-        images[floor] = north @ image.reshape(lattice.rows, lattice.columns).astype(np.float32) @ east
-    return images
+    radio_map: RadioMap,
+    columns: NDArray[np.intp],
+    weights: NDArray[np.float32],
+    reach_m: float,
+    climbing: float,
+) -> NDArray[np.float32]:
+    """The weights of some cells spread around them; the share `climbing` goes on to the floors next to theirs too.
+
+    All in one sum over (cell, step away from it): few cells carry a belief, so that beats blurring whole floors.
+    """
+    steps, shares = radio_map.steps_around(reach_m, climbing)
+    field = radio_map.field
+    places = (field.places[columns][:, None] + steps[None, :]).ravel()
+    spread = np.bincount(places, (weights[:, None] * shares[None, :]).ravel(), minlength=field.size)
+    return spread[field.places].astype(np.float32)

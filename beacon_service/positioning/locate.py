@@ -150,11 +150,11 @@ def _sense_by_map(
     before = remembered.belief
     if before is not None and (before.site, before.number) != (surveyed.site, surveyed.number):
         before = None
-    belief = believe(radio_map, before, now, lately, at)
+    likely = believe(radio_map, before, now, lately, at)
     return Sensed(
         heard,
-        kept(belief, surveyed.site, surveyed.number, at),
-        located=place_of(surveyed, belief, [radio_map.transmitters[row] for row in sorted(now)]),
+        kept(likely, surveyed.site, surveyed.number, at),
+        located=place_of(surveyed, likely, [radio_map.transmitters[row] for row in sorted(now)]),
     )
 
 

@@ -22,7 +22,7 @@ INSIDE = 0.5
 LIKELIEST = 0.2
 # How much likelier than the zone that one is held to be in another must be. At 1.0 a phone on the border of two
 # zones changes with every fading; past 2.0 it lags behind a walker. Chosen on recorded walks.
-AHEAD = 1.5
+AHEAD = 1.6
 # At most three of 25 points. At a straight border that is one 68 % radius outside; anything nearer is noise.
 OUTSIDE = 0.15
 # Probabilities are rounded; zones whose shares add up to more than one overlap, and one may be in both.

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ SURPRISE_STEP = 1 / 16
 FLOOR_DBM = -100.0
 # How much is heard together: longer lags behind a walker, shorter holds too few transmitters.
 PRINT_S = 2
+# The normal curve ends after so many of its widths, at a thousandth, and nobody is taken to walk farther than so
+# many cells between two pings.
+TAIL, WIDEST = 3.7, 16
 # Around each print, the cells that sound like it.
 PRINT_REACH_M = 4.0
 
@@ -91,6 +94,15 @@ class Lattice:
         return north, east
 
 
+class Field(NamedTuple):
+    """Where each column of a map lies on its field, and how far it is there to the next row and the next floor."""
+
+    places: NDArray[np.intp]
+    size: int
+    across: int
+    storey: int
+
+
 @dataclass(frozen=True, eq=False)
 class RadioMap:
     """Two views of one survey, of the same transmitters (rows) and the same `cells` (columns, ascending).
@@ -110,6 +122,9 @@ class RadioMap:
     prints: NDArray[np.uint8]
     print_cells: NDArray[np.int32]
     report: Mapping[str, Any] = field(default_factory=dict)  # what it was learned from, for people
+    _steps: dict[tuple[float, float], tuple[NDArray[np.intp], NDArray[np.float32]]] = field(
+        repr=False, default_factory=dict
+    )
     _walkable_within: dict[float, NDArray[np.float32]] = field(repr=False, default_factory=dict)
 
     def row(self, sighting: Sighting) -> int | None:
@@ -137,6 +152,40 @@ class RadioMap:
             image = whole.reshape(len(self.lattice.floors), self.lattice.rows, self.lattice.columns)
             self._walkable_within[reach_m] = blur(self.lattice, image, reach_m).ravel()[self.cells]
         return self._walkable_within[reach_m]
+
+    @cached_property
+    def field(self) -> "Field":
+        """The cells on a wider lattice, from whose edges no step of a walk leads back on to another row or floor."""
+        floor, place = np.divmod(self.cells.astype(np.intp), self.lattice.rows * self.lattice.columns)
+        row, column = np.divmod(place, self.lattice.columns)
+        across = self.lattice.columns + 2 * WIDEST
+        storey = (self.lattice.rows + 2 * WIDEST) * across
+        places = (floor + 1) * storey + (row + WIDEST) * across + column + WIDEST
+        return Field(places, (len(self.lattice.floors) + 2) * storey, across, storey)
+
+    def steps_around(self, reach_m: float, climbing: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Steps on the field to all cells within reach, and the normal curve at each; kept.
+
+        With `climbing` also the same place on the floors above and below, which get that share of the whole.
+        """
+        if (reach_m, climbing) not in self._steps:
+            widest = min(WIDEST, max(1, math.ceil(TAIL * reach_m / self.lattice.step_m)))
+            line = np.arange(-widest, widest + 1)
+            north, east = (axis.ravel() for axis in np.meshgrid(line, line, indexing="ij"))
+            away = np.hypot(north, east) * self.lattice.step_m / reach_m
+            near = away < TAIL
+            steps = north[near] * self.field.across + east[near]
+            shares = np.exp(-0.5 * away[near] ** 2)
+            if climbing:
+                steps = np.concatenate([steps, [-self.field.storey, self.field.storey]])
+                shares = np.concatenate([shares, np.full(2, climbing * shares.sum())])
+            self._steps[reach_m, climbing] = steps, shares.astype(np.float32)
+        return self._steps[reach_m, climbing]
+
+    @cached_property
+    def print_columns(self) -> NDArray[np.intp]:
+        """The column of each print's cell."""
+        return self.places[self.print_cells].astype(np.intp)
 
     @cached_property
     def print_norms(self) -> NDArray[np.float32]:

@@ -19,17 +19,16 @@ PARTS = 3
 class Surveyed:
     """`number` is the radio map's, in the order in which the site's were learned.
 
-    `zones` are the keys of those that hold anything of the map; the three arrays say of each pair of a cell
-    (column of the map) and a zone (place in `zones`) which share of the cell is in the zone.
+    `zones` are the keys of those that hold anything of the map. For each cell (column of the map) two rows say
+    which of them it lies in and with which share of it, filled up with shares of nothing.
     """
 
     site: SiteId
     number: int
     radio_map: RadioMap = field(repr=False)
     zones: tuple[str, ...] = field(repr=False)
-    pair_column: NDArray[np.intp] = field(repr=False)
-    pair_zone: NDArray[np.intp] = field(repr=False)
-    pair_share: NDArray[np.float32] = field(repr=False)
+    zones_of_cells: NDArray[np.intp] = field(repr=False)
+    shares_of_cells: NDArray[np.float32] = field(repr=False)
 
     @classmethod
     def of(cls, site: SiteId, number: int, radio_map: RadioMap, index: ZoneIndex) -> "Surveyed":
@@ -50,9 +49,16 @@ class Surveyed:
         kept = np.array(holds, bool)[zone] & (outdoors[zone] | (level[zone] == floor[column]))
         column, zone, count = column[kept], zone[kept], count[kept]
         found, place = np.unique(zone, return_inverse=True)
+        order = np.argsort(column, kind="stable")
+        column, place, count = column[order], place[order], count[order]
+        nth = np.arange(len(column)) - np.searchsorted(column, column)
+        most = int(nth.max()) + 1 if len(nth) else 1
+        zones_of_cells = np.zeros((len(radio_map.cells), most), np.intp)
+        shares_of_cells = np.zeros((len(radio_map.cells), most), np.float32)
+        zones_of_cells[column, nth] = place
+        shares_of_cells[column, nth] = count / PARTS**2
         names = tuple(str(index.zones[one].key) for one in found.tolist())
-        share = (count / PARTS**2).astype(np.float32)
-        return cls(site, number, radio_map, names, column, place, share)
+        return cls(site, number, radio_map, names, zones_of_cells, shares_of_cells)
 
 
 @dataclass(frozen=True)
