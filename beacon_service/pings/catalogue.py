@@ -12,6 +12,7 @@ from beacon_service.db import Connection, transaction
 from beacon_service.engine import Catalogue
 from beacon_service.positioning.service import radio_map
 from beacon_service.zones.catalogue import LoadMap, Places
+from beacon_service.zones.model import SiteId
 
 
 class CatalogueCache:
@@ -50,6 +51,10 @@ class CatalogueCache:
 
 
 def _maps(connection: Connection, changes: Documents) -> LoadMap:
-    """Radio maps as these changes name them; one that is not what was put into use is none."""
-    digests = {site: body["sha256"] for site, body in changes.of("radio_map") if body is not None}
-    return lambda site, number: radio_map(connection, site, number, digests[site])
+    """Radio maps as these changes name them, loaded at once; one that is not what was put into use is none."""
+    named = [(SiteId(site), body) for site, body in changes.of("radio_map") if body is not None]
+    found = {
+        (site, body["number"]): radio_map(connection, site, body["number"], body["sha256"])
+        for site, body in named
+    }
+    return lambda site, number: found[site, number]
