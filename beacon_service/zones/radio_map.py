@@ -256,7 +256,7 @@ def unpacked(data: bytes) -> RadioMap:
                 report=facts["report"],
                 **{name: file[name] for name in _ARRAYS},
             )
-    except (KeyError, OSError, TypeError, ValueError) as error:
+    except Exception as error:  # broken bytes are noticed by zip, zlib, NumPy, JSON or us, each in its own words
         if isinstance(error, RadioMapError):
             raise
         raise RadioMapError(f"it cannot be read: {error}") from error
