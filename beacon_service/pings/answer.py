@@ -41,6 +41,7 @@ class EventOut(Struct, frozen=True):
     at: datetime
     confidence: int
     dwell_s: int | None = None
+    probability: float | None = None  # answers of earlier versions do not tell it
 
 
 class DecisionOut(Struct, frozen=True):
@@ -102,6 +103,7 @@ def _event(event: Event, installation_id: str) -> EventOut:
         at=event.move.at,
         confidence=event.move.confidence,
         dwell_s=event.move.dwell_s,
+        probability=round(event.move.probability, 4),
     )
 
 

@@ -32,8 +32,9 @@ from beacon_service.zones.radio_map import (
 # Finer cells cost time and memory and win nothing: positions err by more.
 STEP_M = 5.0
 MOST_CELLS = 30_000
-# A step beside the way still sounds like it; so far around walked ways there are cells whatever is drawn.
-BESIDE_WAY_M = 7.0
+# Where something is drawn one is there, or where the surveyor went: cells farther beside his way drew belief
+# through walls. Where nothing is drawn all within a corridor's width of it is taken to be floor.
+UNDRAWN_BESIDE_WAY_M = 7.0
 MARGIN_M = 4.0
 # (metres, weight in sightings of what lies beneath): chosen by cross-validation over survey walks.
 KERNELS = ((9.0, 10.0), (4.0, 8.0))
@@ -162,9 +163,9 @@ def _lattice(
     south = min([box[1] for box in bounds] + [point.latitude for point in points])
     east = max([box[2] for box in bounds] + [point.longitude for point in points])
     north = max([box[3] for box in bounds] + [point.latitude for point in points])
-    margin = MARGIN_M + BESIDE_WAY_M
+    margin = MARGIN_M + UNDRAWN_BESIDE_WAY_M
     south -= margin / METRES_PER_DEGREE
-    across = METRES_PER_DEGREE * np.cos(np.radians(south))
+    across = METRES_PER_DEGREE * float(np.cos(np.radians(south)))
     west -= margin / across
     width, height = (east - west) * across + margin, (north - south) * METRES_PER_DEGREE + margin
     step = max(STEP_M, float(np.sqrt(width * height * len(floors) / MOST_CELLS)))
@@ -221,22 +222,23 @@ def _named(walk: SurveyWalk, names: Names) -> Iterator[tuple[int, str, Sighting]
 def _cells(
     walks: Sequence[SurveyWalk], areas: Mapping[str, BaseGeometry], lattice: Lattice
 ) -> NDArray[np.intp]:
-    """The cells of all that is drawn, and of what lies beside the ways that were walked."""
-    found = []
+    """The cells of all that is drawn and of the ways that were walked; where nothing is drawn, of what is beside."""
     every = np.arange(lattice.rows * lattice.columns)
     _, x, y = lattice.centres(every)
     longitude, latitude = lattice.degrees(x, y)
     ways = _walked(walks, lattice, STRIDE_MS)
+    found = [np.unique(lattice.cell(ways.floor, ways.x_m, ways.y_m))]
     for number, area in enumerate(areas.values()):
-        wide = shapely.buffer(area, lattice.step_m / 2 / METRES_PER_DEGREE)
-        inside = shapely.intersects_xy(wide, longitude, latitude)
-        on_floor = ways.floor == number
-        if on_floor.any():
-            tree = shapely.STRtree(shapely.points(ways.x_m[on_floor], ways.y_m[on_floor]))
-            near = tree.query(shapely.points(x, y), predicate="dwithin", distance=BESIDE_WAY_M)[0]
-            inside[near] = True
-        found.append(np.flatnonzero(inside) + number * len(every))
-    return np.concatenate(found)
+        if area.is_empty:
+            there = ways.floor == number
+            tree = shapely.STRtree(shapely.points(ways.x_m[there], ways.y_m[there]))
+            beside = tree.query(shapely.points(x, y), predicate="dwithin", distance=UNDRAWN_BESIDE_WAY_M)[0]
+            found.append(np.unique(beside) + number * len(every))
+        else:
+            wide = shapely.buffer(area, lattice.step_m / 2 / METRES_PER_DEGREE)
+            inside = np.flatnonzero(shapely.intersects_xy(wide, longitude, latitude))
+            found.append(inside + number * len(every))
+    return np.unique(np.concatenate(found))
 
 
 def _walkable(walks: Sequence[SurveyWalk], lattice: Lattice, cells: NDArray[np.intp]) -> NDArray[np.float32]:

@@ -33,7 +33,7 @@ FLOOR_DBM = -100.0
 PRINT_S = 2
 # The normal curve ends after so many of its widths, at a thousandth, and nobody is taken to walk farther than so
 # many cells between two pings.
-TAIL, WIDEST = 3.7, 16
+TAIL, WIDEST = 3.7, 10
 # Around each print, the cells that sound like it.
 PRINT_REACH_M = 4.0
 
@@ -154,6 +154,11 @@ class RadioMap:
         return self._walkable_within[reach_m]
 
     @cached_property
+    def centres(self) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+        """Of each column: its floor's number, and the metres east and north to the middle of its cell."""
+        return self.lattice.centres(self.cells.astype(np.intp))
+
+    @cached_property
     def field(self) -> "Field":
         """The cells on a wider lattice, from whose edges no step of a walk leads back on to another row or floor."""
         floor, place = np.divmod(self.cells.astype(np.intp), self.lattice.rows * self.lattice.columns)
@@ -212,7 +217,7 @@ class RadioMap:
 def blur(lattice: Lattice, images: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
     """Sums of each image, (n, rows, columns), around each cell, weighed by a normal curve with 1 at its middle."""
     north, east = lattice.middles
-    return spread_axis(north, reach_m) @ images @ spread_axis(east, reach_m)
+    return np.asarray(spread_axis(north, reach_m) @ images @ spread_axis(east, reach_m), np.float32)
 
 
 def spread_axis(middles: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
@@ -256,7 +261,9 @@ def unpacked(data: bytes) -> RadioMap:
                 report=facts["report"],
                 **{name: file[name] for name in _ARRAYS},
             )
-    except Exception as error:  # broken bytes are noticed by zip, zlib, NumPy, JSON or us, each in its own words
+    except (
+        Exception
+    ) as error:  # broken bytes are noticed by zip, zlib, NumPy, JSON or us, each in its own words
         if isinstance(error, RadioMapError):
             raise
         raise RadioMapError(f"it cannot be read: {error}") from error
