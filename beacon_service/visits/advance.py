@@ -63,8 +63,9 @@ def advance(
         against = contest(zone, probability, peers, held) if zone else UNCONTESTED
         shown = evidence(zone, located, probability, against)
         change = TRANSITIONS[stay.state if stay else "outside", shown]
-        after[key], made = change(Learned(key, at, zone, stay, probability, dwells))
-        if any(move.type == "entered" for move in made):
+        became, made = change(Learned(key, at, zone, stay, probability, dwells))
+        after[key] = became
+        if became is not None and became.state == "inside":  # entered, or back before the exit was final
             held.add(key)
         moves += made
     stays = [stay for key in (*before, *likely) if (stay := after[key]) is not None]

@@ -1,0 +1,199 @@
+"""Where zones share a floor one is in the likeliest: who is whose rival, who enters, and who is held until then."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beacon_service.visits.evidence import AHEAD, INSIDE, LIKELIEST, UNCONTESTED, Contest, contest, evidence
+from tests.factories.catalogue import floor_document, places, square, zone_document
+from tests.factories.presence import follow, seen, told
+
+BAR = (3.0, 1.0)
+
+
+def arcade(**bar):
+    """Three shops side by side on one floor, each of 13.6 m by 22 m."""
+    shops = [
+        zone_document(name, floor="ground", geometry=square(2 * n, 0, columns=2, rows=2), **fields)
+        for n, (name, fields) in enumerate((("cafe", {}), ("bar", bar), ("deli", {})))
+    ]
+    return places(floors=[floor_document()], zones=shops)
+
+
+ARCADE = arcade()
+
+
+def zone(name, world=ARCADE):
+    return world.zones[f"shop/{name}"]
+
+
+def by_map(accuracy_m=3.0, **zones):
+    return seen(accuracy_m=accuracy_m, source="radio_map", floor="ground", **zones)
+
+
+def by_beacons(**zones):
+    return seen(floor="ground", **zones)
+
+
+def by_position(**zones):
+    return seen(source="position", floor="ground", **zones)
+
+
+def among(name, probability, *, held=(), world=ARCADE, **others):
+    likely = [(zone(other, world), p) for other, p in ({name: probability} | others).items()]
+    return contest(zone(name, world), probability, likely, {f"shop/{one}" for one in held})
+
+
+def inside(presence):
+    return {stay.zone.removeprefix("shop/") for stay in presence.stays if stay.state == "inside"}
+
+
+def test_rivals_are_the_other_zones_that_a_ping_names():
+    assert among("cafe", 0.4, bar=0.3, deli=0.1) == Contest(0.3, 0.0, pytest.approx(0.2))
+    assert among("cafe", 0.4, bar=0.3, deli=0.1, held=["deli"]).incumbent == 0.1
+    assert among("cafe", 0.4) == Contest(0.0, 0.0, pytest.approx(0.6))
+
+
+def test_one_is_not_ones_own_rival():
+    assert among("cafe", 0.4, held=["cafe"]) == Contest(0.0, 0.0, pytest.approx(0.6))
+
+
+@pytest.mark.parametrize(("other", "rival"), [(0.4, 0.4), (0.4009, 0.4009), (0.41, 0.0), (0.9, 0.0)])
+def test_zones_whose_shares_add_up_to_more_than_one_overlap_and_are_no_rivals(other, rival):
+    """Of two zones that exclude each other both cannot be likely; a thousandth is rounding."""
+    found = among("cafe", 0.6, bar=other, held=["bar"])
+    assert (found.rival, found.incumbent) == (rival, rival)
+
+
+def test_zones_nested_otherwise_are_no_rivals():
+    world = places(
+        floors=[floor_document()],
+        zones=[
+            zone_document("hall", floor="ground", geometry=square(0, 0, columns=8, rows=4)),
+            zone_document("cafe", floor="ground", geometry=square(0, 0, columns=2, rows=2)),
+            zone_document("table", floor="ground", geometry=square(0, 0)),
+        ],
+    )
+    found = among("cafe", 0.4, hall=0.5, table=0.5, held=["hall", "table"], world=world)
+    assert found == Contest(0.0, 0.0, pytest.approx(0.6))
+
+
+def test_what_is_left_over_is_nowhere_and_never_less_than_nothing():
+    assert among("cafe", 0.3, bar=0.3, deli=0.3).nowhere == pytest.approx(0.1)
+    assert among("cafe", 0.8, bar=0.8).nowhere == 0.0
+
+
+@pytest.mark.parametrize("source", [by_map, by_beacons])
+def test_the_likeliest_of_its_rivals_is_entered_and_no_other(source):
+    ping = source(cafe=0.3, bar=0.4, deli=0.29)
+    presence, moves = follow([(0, ping), (5, ping), (10, ping)], ARCADE)
+    assert [move.zone for move in moves] == ["shop/bar"]
+    assert inside(presence) == {"bar"}
+
+
+def test_a_belief_enters_at_once_and_beacons_are_confirmed():
+    """A belief has weighed all pings before it; what beacons say of one moment may be a stray level."""
+    assert told(follow([(0, by_map(cafe=0.5, bar=0.3))], ARCADE)[1]) == ["cafe entered 0"]
+    ping = by_beacons(cafe=0.5, bar=0.3)
+    assert told(follow([(0, ping), (5, ping)], ARCADE)[1]) == ["cafe entered 5"]
+
+
+@pytest.mark.parametrize(("cafe", "moves"), [(LIKELIEST, ["cafe entered 0"]), (LIKELIEST - 0.01, [])])
+def test_the_likeliest_of_many_must_not_be_a_mere_guess(cafe, moves):
+    ping = by_map(cafe=cafe, bar=0.19, deli=0.15, **{f"z{n}": 0.12 for n in range(4)})
+    shops = [
+        zone_document(name, floor="ground", geometry=square(2 * n, 0, columns=2, rows=2))
+        for n, name in enumerate(("cafe", "bar", "deli", "z0", "z1", "z2", "z3"))
+    ]
+    assert told(follow([(0, ping)], places(floors=[floor_document()], zones=shops))[1]) == moves
+
+
+@pytest.mark.parametrize(("cafe", "moves"), [(0.5, ["cafe entered 0"]), (0.49, [])])
+def test_nowhere_is_a_rival_too(cafe, moves):
+    assert told(follow([(0, by_map(cafe=cafe))], ARCADE)[1]) == moves
+
+
+@pytest.mark.parametrize(("share", "moves"), [(INSIDE, ["cafe entered 5"]), (INSIDE - 0.01, [])])
+def test_a_position_asks_for_more_in_than_out(share, moves):
+    """It says nothing of walls, however unlikely each neighbour is."""
+    ping = by_position(cafe=share, bar=0.3, deli=0.2)
+    assert told(follow([(0, ping), (5, ping)], ARCADE)[1]) == moves
+
+
+@pytest.mark.parametrize(("ahead", "entered"), [(AHEAD - 0.02, False), (AHEAD + 0.02, True)])
+def test_another_zone_must_be_clearly_likelier_than_the_one_that_one_is_in(ahead, entered):
+    pings = [(second, by_map(cafe=0.3, bar=round(0.3 * ahead, 4))) for second in range(1, 30)]
+    presence, moves = follow([(0, by_map(cafe=0.95)), *pings], ARCADE)
+
+    assert inside(presence) == ({"bar"} if entered else {"cafe"})
+    assert [one for one in told(moves) if "bar" in one] == (["bar entered 1"] if entered else [])
+
+
+def test_the_first_entry_need_not_be_ahead_of_anything():
+    assert told(follow([(0, by_map(cafe=0.41, bar=0.4))], ARCADE)[1]) == ["cafe entered 0"]
+
+
+def test_who_is_at_the_border_stays_where_he_was_first():
+    swaying = [(n, by_map(cafe=(0.4, 0.55)[n % 2], bar=(0.55, 0.4)[n % 2])) for n in range(120)]
+    assert told(follow(swaying, ARCADE)[1]) == ["bar entered 0"]
+
+
+def test_overlapping_zones_are_both_entered_and_neither_drives_the_other_out():
+    ping = by_map(cafe=0.8, bar=0.7)
+    presence, moves = follow([(0, ping), (20, ping), (40, ping)], ARCADE)
+    assert (inside(presence), len(moves)) == ({"cafe", "bar"}, 2)
+
+
+def test_one_is_held_in_the_old_zone_until_the_new_one_is_entered():
+    """Beacons confirm an entry by a second ping: until then nobody is nowhere."""
+    first, second = follow([(0, by_map(cafe=0.95)), (20, by_beacons(bar=0.8, cafe=0.05))], ARCADE)
+    assert (inside(first), told(second)) == ({"cafe"}, ["cafe entered 0"])
+
+    pings = [
+        (20, by_beacons(bar=0.8, cafe=0.05)),
+        (22, by_beacons(bar=0.8, cafe=0.05)),
+        (40, by_map(bar=0.9)),
+    ]
+    _, moves = follow([(0, by_map(cafe=0.95)), *pings], ARCADE)
+    assert told(moves) == ["cafe entered 0", "bar entered 22", "cafe exited 32"]
+
+
+def test_one_is_held_for_as_many_pings_as_the_new_zone_asks_for():
+    world = arcade(enter_confirm=5)
+    pings = [(20 + n, by_map(bar=0.95)) for n in range(30)]
+    _, moves = follow([(0, by_map(cafe=0.95)), *pings], world)
+    assert told(moves) == ["cafe entered 0", "bar entered 24", "cafe exited 34"]
+
+
+def test_who_is_nowhere_likely_is_held_by_nobody():
+    _, moves = follow([(0, by_map(cafe=0.95)), (20, by_map(bar=0.1)), (40, by_map(bar=0.1))], ARCADE)
+    assert told(moves) == ["cafe entered 0", "cafe exited 30"]
+
+
+def test_a_zone_that_is_gone_holds_nobody():
+    assert evidence(None, by_map(cafe=0.95), 0.95, UNCONTESTED) == "outside"
+
+
+def test_who_comes_back_drives_out_where_he_seemed_to_be():
+    """Back in the café before its exit was final: from that very ping on he is not in the bar any more."""
+    pings = [(0, by_map(cafe=0.95)), (20, by_map(bar=0.95)), (24, by_map(cafe=0.6, bar=0.3))]
+    presence, moves = follow(pings, ARCADE)
+    assert (inside(presence), told(moves)) == ({"cafe"}, ["cafe entered 0", "bar entered 20"])
+
+
+# From one shop surely to all three alike, so that each may be entered, left and returned to within a few pings.
+shares = st.sampled_from(
+    [(0.95, 0.05, 0), (0.6, 0.3, 0.1), (0.5, 0.3, 0.2), (0.4, 0.4, 0.2), (0, 0, 0)]
+).flatmap(st.permutations)
+pings = st.tuples(
+    st.sampled_from([0.0, 1.0, 5.0, 20.0]), st.sampled_from([by_map, by_beacons, by_position]), shares
+)
+
+
+@given(st.lists(pings, max_size=25))
+def test_nobody_is_inside_two_zones_that_exclude_each_other(story):
+    presence, seconds = None, 0.0
+    for after_s, source, (cafe, bar, deli) in story:
+        seconds += after_s
+        presence, _ = follow([(seconds, source(cafe=cafe, bar=bar, deli=deli))], ARCADE, presence)
+        assert len(inside(presence)) < 2
