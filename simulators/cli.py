@@ -76,6 +76,8 @@ def locate(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     """Say in which zone the service's engine holds recorded walkers at given moments, as CSV."""
     if survey is None and beacons is None:
         raise click.UsageError("name a --survey to learn from, or the --beacons with their places")
+    if not out.parent.is_dir():  # told now and not after minutes of learning
+        raise click.ClickException(f"{out} cannot be written: {out.parent} is no folder; create it first")
     try:
         with Progress(console=Console(stderr=True), transient=True) as bar:
             learning = bar.add_task("reading", total=1.0)

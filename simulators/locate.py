@@ -7,6 +7,7 @@ second's end; asked for a moment, the answer is the primary zone after all pings
 import csv
 import gzip
 import json
+import zlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +27,7 @@ from beacon_service.positioning.survey_files import read_survey
 from beacon_service.visits.advance import primary
 from beacon_service.visits.model import Presence
 from beacon_service.zones.catalogue import Places
+from beacon_service.zones.geometry import footprint
 from beacon_service.zones.identities import identity_text
 from beacon_service.zones.model import SiteId, ZoneKey, split_zone_key
 from beacon_service.zones.radio_map import RadioMap
@@ -46,7 +48,7 @@ def places_of(
     zones: Path, *, survey: Path | None = None, beacons: Path | None = None, progress: Progress = silently
 ) -> Places:
     """The site as drawn, with its radio map or its beacons; zones go by what the file calls them."""
-    features = _features(zones)
+    features = _drawn(zones)
     floors = _floors(features, zones)
     bodies: dict[Any, Any] = {
         ("site", SITE): {"id": SITE, "name": SITE, "time_zone": "UTC", "hours": None},
@@ -58,8 +60,9 @@ def places_of(
         name = _named(feature, zones)
         bodies["zone", f"{SITE}/{name}"] = _zone_body(name, feature)
     if beacons is not None:
-        for feature in _features(beacons):
-            bodies["beacon", str(feature["id"])] = _beacon_body(feature)
+        for number, feature in enumerate(_features(beacons), start=1):
+            body = _beacon_body(feature, number, beacons)
+            bodies["beacon", body["id"]] = body
     radio_map = None
     if survey is not None:
         radio_map = _learned(features, floors, survey, progress)
@@ -133,14 +136,22 @@ class _Walker:
 
 def read_asked(path: Path) -> list[Asked]:
     """The columns trace and t_ms of a CSV file, plain or packed; others are not looked at."""
-    asked = []
-    with gzip.open(path, "rt") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
-        for number, row in enumerate(csv.DictReader(lines), start=2):
-            try:
-                asked.append(Asked(row["trace"], int(row["t_ms"])))
-            except (KeyError, TypeError, ValueError) as error:
-                raise WalksError(f"line {number} of {path} has no trace and whole t_ms: {error}") from None
-    return asked
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8") as lines
+        ):
+            return [_asked(row, number, path) for number, row in enumerate(csv.DictReader(lines), start=2)]
+    except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
+        raise WalksError(f"{path} cannot be read as CSV: {error}") from None
+
+
+def _asked(row: Mapping[str, str], number: int, path: Path) -> Asked:
+    try:
+        return Asked(row["trace"], int(row["t_ms"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise WalksError(f"line {number} of {path} has no trace and whole t_ms: {error}") from None
 
 
 def write_predictions(path: Path, found: Iterable[tuple[Asked, ZoneKey | None]]) -> int:
@@ -178,12 +189,29 @@ def _features(path: Path) -> list[Mapping[str, Any]]:
         raise WalksError(f"{path} is no GeoJSON FeatureCollection: {error}") from None
     if not isinstance(features, list) or not features:
         raise WalksError(f"{path} holds no features")
+    for number, feature in enumerate(features, start=1):
+        if not isinstance(feature, dict) or not isinstance(feature.get("properties"), dict):
+            raise WalksError(f"feature {number} of {path} has no properties")
+    return features
+
+
+def _drawn(path: Path) -> list[Mapping[str, Any]]:
+    """Features of which each covers some ground."""
+    features = _features(path)
+    for number, feature in enumerate(features, start=1):
+        try:
+            shape = footprint(feature["geometry"], feature["properties"].get("radius_m"))
+        except (AssertionError, KeyError, TypeError, ValueError, shapely.errors.GEOSException):
+            shape = shapely.Point()
+        if shape.is_empty or shape.area == 0:
+            raise WalksError(
+                f"feature {number} of {path} covers no ground; give it a Polygon, or a Point and the property radius_m"
+            )
     return features
 
 
 def _named(feature: Mapping[str, Any], path: Path) -> str:
-    properties = feature.get("properties") or {}
-    name = properties.get("zone") or feature.get("id")
+    name = feature["properties"].get("zone") or feature.get("id")
     if name is None:
         raise WalksError(f"a feature of {path} has neither a property zone nor an id")
     return str(name)
@@ -214,12 +242,17 @@ def _zone_body(name: str, feature: Mapping[str, Any]) -> dict[str, Any]:
     return {"site": SITE, "id": name, "name": name} | told | placed
 
 
-def _beacon_body(feature: Mapping[str, Any]) -> dict[str, Any]:
+def _beacon_body(feature: Mapping[str, Any], number: int, path: Path) -> dict[str, Any]:
     properties = feature["properties"]
-    longitude, latitude = feature["geometry"]["coordinates"][:2]
-    identities = [identity_text(one["type"], one) for one in properties["identities"]]
+    try:
+        name, (longitude, latitude, *_) = str(feature["id"]), feature["geometry"]["coordinates"]
+        identities = [identity_text(one["type"], one) for one in properties["identities"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise WalksError(
+            f"feature {number} of {path} is no beacon with an id, a Point and the property identities: {error}"
+        ) from None
     return {
-        "id": str(feature["id"]),
+        "id": name,
         "site": SITE,
         "floor": properties.get("floor"),
         "longitude": longitude,

@@ -3,6 +3,7 @@
 Metres count from the south-western corner. Levels fall by the logarithm of the distance, with noise of a seed.
 """
 
+import csv
 import math
 from random import Random
 
@@ -160,3 +161,59 @@ class Phone:
 
 def away_m(located, x_m, y_m=3.0):
     return distance_m(located.longitude, located.latitude, *spot(x_m, y_m))
+
+
+def collection():
+    """The wings as they are imported."""
+    features = [
+        {
+            "type": "Feature",
+            "id": zone["id"],
+            "geometry": zone["geometry"],
+            "properties": {"zone": zone["id"], "name": zone["id"], "floor": zone["floor"]},
+        }
+        for zone in wings()
+    ]
+    return {"type": "FeatureCollection", "features": features}
+
+
+def walk_rows(walks):
+    """By file, its rows: what recorded walks come in, as CSV and over HTTP."""
+    waypoints = [
+        {"trace": one.trace, "t_ms": p.t_ms, "floor": p.floor, "lat": p.latitude, "lon": p.longitude}
+        for one in walks
+        for p in one.waypoints
+    ]
+    sightings = [
+        {"trace": one.trace, "t_ms": t_ms, "rssi": heard.rssi_dbm, "tx_power": -59}
+        | {"uuid": IBEACON_UUID, "major": 1, "minor": int(heard.identity.rpartition(":")[2])}
+        | {"mac": heard.mac.removeprefix("mac:")}
+        for one in walks
+        for t_ms, heard in one.sightings
+    ]
+    return {"waypoints": waypoints, "sightings": sightings}
+
+
+def write_walks(folder, walks):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, rows in walk_rows(walks).items():
+        with (folder / f"{name}.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+    return folder
+
+
+def walkers(count=4):
+    """Who walks a day after the survey: to and fro, on both floors, in rows that no surveyor took."""
+    return [
+        walk(
+            f"walker-{number}",
+            number % 2,
+            2.0 + 0.5 * number,
+            begins_ms=BEGINS_MS + DAY_MS + number * 600_000,
+            back=number % 4 > 1,
+            seed=7,
+        )
+        for number in range(count)
+    ]
