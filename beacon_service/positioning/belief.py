@@ -14,16 +14,21 @@ from numpy.typing import NDArray
 
 from beacon_service.zones.model import Belief, Located
 from beacon_service.zones.radio_map import (
-    FLOOR_DBM,
     LEVELS_DBM,
     PRINT_REACH_M,
     SURPRISE_STEP,
     RadioMap,
+    print_level,
 )
 from beacon_service.zones.surveyed import Surveyed
 
 # People walk 0.5 to 2 m/s and turn; per axis and second. Less lags behind who walks briskly, more flaps.
 WALK_M = 2.8
+# Shares a second of those who rest that start to walk, and of walkers that stop: people stand for half a minute
+# and more, and what is heard meanwhile adds up; without that a phone on a table would wander from shop to shop.
+STARTS, STOPS = 0.05, 0.005
+# Of phones of which nothing is known.
+RESTING = 0.1
 # A phone that was silent for so long may be anywhere on the site.
 FORGOTTEN_S = 120.0
 # Share that goes to the floors above and below at the same place: stairs, lifts, atria.
@@ -35,15 +40,15 @@ TOGETHER = 0.5
 # What the shares of single sightings and the prints of two seconds count against each other.
 SHARES_COUNT, PRINTS_COUNT = 0.8, 0.8
 # Prints are compared by the cosine between them; one that is off by so much counts a third.
-PRINT_UNLIKENESS = 0.12
+PRINT_UNLIKENESS = 0.16
 # Prints less alike than the best by this count less than a hundredth.
-PRINT_CUT = 0.5
+PRINT_CUT = 0.6
 # Cells with few prints around are taken to be as alike as the average print, with this weight.
 FEW_PRINTS = 1.0
 # Past the sixteenth, fainter ones only cost time.
 MOST_HEARD = 16
-# Cells that are left of a belief; with the byte of weight they take three bytes each. What is lost counts little.
-MOST_CELLS = 150
+# Cells that are left of a belief; with the bytes of weight they take four each. What is lost counts little.
+MOST_CELLS = 120
 # Steps of weight: e^(-255/25) is a thirtieth of a thousandth of the likeliest cell's.
 WEIGHT_STEPS = 25.0
 # The lightest cell that a byte tells of, e^-10.2 of the likeliest.
@@ -59,43 +64,69 @@ Levels = Mapping[int, float]  # transmitter's row -> dBm
 
 
 class Likely(NamedTuple):
-    """The likeliest cells of a belief: columns of the map, ascending, and the probability of each."""
+    """The likeliest cells of a belief: columns of the map, ascending, and the probability of each.
+
+    `resting` is the part of it that comes of standing there rather than of walking by.
+    """
 
     columns: NDArray[np.intp]
     probability: NDArray[np.float32]
+    resting: NDArray[np.float32]
 
 
 def believe(radio_map: RadioMap, before: Belief | None, now: Levels, lately: Levels, at: datetime) -> Likely:
     """Where the phone is, after hearing `now` in this ping and `lately` in the `PRINT_S` up to it."""
-    elapsed_s = FORGOTTEN_S if before is None else (at - before.at).total_seconds()
+    elapsed_s = FORGOTTEN_S if before is None else max(0.0, (at - before.at).total_seconds())
+    walking, resting = np.zeros_like(radio_map.prior), np.zeros_like(radio_map.prior)
     if before is None or elapsed_s >= FORGOTTEN_S:
-        belief = radio_map.prior
+        walking, resting = radio_map.prior * (1 - RESTING), radio_map.prior * RESTING
     else:
-        belief = _walked(radio_map, before, max(0.0, elapsed_s))
+        columns, walked, rested = _remembered(before)
+        starting, stopping = -math.expm1(-STARTS * elapsed_s), -math.expm1(-STOPS * elapsed_s)
+        resting[columns] = rested * (1 - starting) + walked * stopping
+        walking = _walked(radio_map, columns, walked * (1 - stopping) + rested * starting, elapsed_s)
+    belief = walking + resting
+    likelihood = np.ones_like(belief)
     if lately and radio_map.prints.shape[1]:
-        belief = belief * _recognised(radio_map, lately)
+        likelihood = _recognised(radio_map, lately)
     # What all else makes impossible need not be looked at.
-    possible = np.flatnonzero(belief > NEGLIGIBLE * belief.max())
-    belief = belief[possible]
+    weighed = belief * likelihood
+    possible = np.flatnonzero(weighed > NEGLIGIBLE * weighed.max())
+    weighed = weighed[possible]
     if now:
-        belief = belief * _heard(radio_map, now, possible)
-    return _likeliest(possible, belief)
+        weighed = weighed * _heard(radio_map, now, possible)
+    return _likeliest(possible, weighed, resting[possible] / belief[possible])
 
 
-def _likeliest(columns: NDArray[np.intp], belief: NDArray[np.float32]) -> Likely:
+def _likeliest(
+    columns: NDArray[np.intp], belief: NDArray[np.float32], resting: NDArray[np.float32]
+) -> Likely:
     above = np.flatnonzero(belief > belief.max() * LIGHTEST)
     if len(above) > MOST_CELLS:
         above = above[np.argpartition(-belief[above], MOST_CELLS - 1)[:MOST_CELLS]]
         above.sort()
-    weights = belief[above]
-    return Likely(columns[above], weights / weights.sum())
+    probability = belief[above] / belief[above].sum()
+    return Likely(columns[above], probability, probability * resting[above])
 
 
 def kept(likely: Likely, site: str, number: int, at: datetime) -> Belief:
     """What is remembered of a belief: its likeliest cells and the weight of each against the likeliest."""
-    steps = np.rint(-WEIGHT_STEPS * np.log(likely.probability / likely.probability.max()))
-    cells = likely.columns.astype("<u2").tobytes()
-    return Belief(site, number, at, cells, steps.astype(np.uint8).tobytes())
+    most = likely.probability.max()
+    parts = (likely.probability - likely.resting, likely.resting)
+    steps = [np.rint(-WEIGHT_STEPS * np.log(np.maximum(part / most, 1e-30))) for part in parts]
+    walking, resting = (np.minimum(each, 255).astype(np.uint8).tobytes() for each in steps)
+    return Belief(site, number, at, likely.columns.astype("<u2").tobytes(), walking, resting)
+
+
+def _remembered(before: Belief) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
+    """Columns, and the probabilities of walking and of resting there; together they are one."""
+    columns = np.frombuffer(before.cells, "<u2").astype(np.intp)
+    walking, resting = (
+        np.exp(np.frombuffer(part, np.uint8).astype(np.float32) / -WEIGHT_STEPS)
+        for part in (before.walking, before.resting)
+    )
+    total = walking.sum() + resting.sum()
+    return columns, walking / total, resting / total
 
 
 def place_of(surveyed: Surveyed, likely: Likely, heard: Sequence[str]) -> Located:
@@ -116,6 +147,7 @@ def place_of(surveyed: Surveyed, likely: Likely, heard: Sequence[str]) -> Locate
         accuracy_m=round(max(ONE_SIGMA * math.sqrt(max(0.0, square)), lattice.step_m / 2), 2),
         floor=lattice.floors[floor],
         beacons=tuple((name, round(1 / len(heard), 4)) for name in heard),
+        resting=round(float(likely.resting.sum()), 4),
     )
 
 
@@ -131,21 +163,21 @@ def _zones(surveyed: Surveyed, likely: Likely) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(found, key=lambda zone: (-zone[1], zone[0])))
 
 
-def _walked(radio_map: RadioMap, before: Belief, elapsed_s: float) -> NDArray[np.float32]:
-    """The belief after so many seconds of walking about, before anything is heard.
+def _walked(
+    radio_map: RadioMap, columns: NDArray[np.intp], walking: NDArray[np.float32], elapsed_s: float
+) -> NDArray[np.float32]:
+    """Where those who walk are after so many seconds, before anything is heard.
 
     From each cell people go to those around it as these are walked on: off the ways they keep to the ways next to
     them, but where none was surveyed they may well be too.
     """
-    columns = np.frombuffer(before.cells, "<u2").astype(np.intp)
-    weights = np.exp(np.frombuffer(before.weights, np.uint8).astype(np.float32) / -WEIGHT_STEPS)
     reach_m = WALK_M * math.sqrt(_rounded_s(elapsed_s))
-    leaving = weights / radio_map.walkable_within(reach_m)[columns]
+    leaving = walking / radio_map.walkable_within(reach_m)[columns]
     walked = _spread(radio_map, columns, leaving, reach_m, CLIMB)
     walked *= radio_map.walkable
-    astray = np.float32(min(0.5, ASTRAY * elapsed_s))
-    walked *= (1 - astray) / walked.sum()
-    walked += radio_map.prior * astray
+    astray = min(0.5, ASTRAY * elapsed_s)
+    walked *= (float(walking.sum()) - astray / 2) / walked.sum() if walking.sum() > astray else 1.0
+    walked += radio_map.prior * np.float32(astray)
     return walked
 
 
@@ -158,7 +190,7 @@ def _rounded_s(elapsed_s: float) -> float:
 def _recognised(radio_map: RadioMap, lately: Levels) -> NDArray[np.float32]:
     """How alike what was heard lately is to what the survey heard around each cell."""
     rows = sorted(lately, key=lambda row: (-lately[row], row))[:MOST_HEARD]
-    levels = np.array([max(0.0, lately[row] - FLOOR_DBM) * 2 for row in rows], np.float32)
+    levels = np.array([print_level(lately[row]) for row in rows], np.float32)
     length = float(np.sqrt(levels @ levels))
     if length == 0.0:
         return np.ones(len(radio_map.cells), np.float32)
@@ -167,7 +199,7 @@ def _recognised(radio_map: RadioMap, lately: Levels) -> NDArray[np.float32]:
     weights = np.exp((likeness[likest] - 1) / np.float32(PRINT_UNLIKENESS))
     average = np.float32(weights.sum() / len(likeness))
     by_cell = np.bincount(radio_map.print_columns[likest], weights, minlength=len(radio_map.cells))
-    alike = np.flatnonzero(by_cell)
+    alike = np.flatnonzero(by_cell > 0)  # of booleans that is five times as fast
     near = _spread(radio_map, alike, by_cell[alike].astype(np.float32), PRINT_REACH_M, 0.0)
     near += np.float32(FEW_PRINTS) * average
     near /= radio_map.print_density + np.float32(FEW_PRINTS)

@@ -20,13 +20,13 @@ from beacon_service.positioning.fading import Fading, Heardings, Walked, learn_f
 from beacon_service.positioning.survey import SurveyError, SurveyWalk
 from beacon_service.zones.model import Sighting, is_level
 from beacon_service.zones.radio_map import (
-    FLOOR_DBM,
     LEVELS_DBM,
     PRINT_S,
     SURPRISE_STEP,
     Lattice,
     RadioMap,
     blur,
+    print_level,
 )
 
 # Finer cells cost time and memory and win nothing: positions err by more.
@@ -320,7 +320,7 @@ def _prints(
                 levels[row].append(level)
             column = np.zeros(len(rows), np.uint8)
             for row, several in levels.items():
-                column[row] = print_level(sum(several) / len(several))
+                column[row] = round(print_level(sum(several) / len(several)))
             columns.append(column)
             kept.append(number)
         floor, x, y = _way(walk, lattice, ends[kept] + AHEAD_MS)
@@ -328,8 +328,3 @@ def _prints(
     if not columns:
         return np.zeros((len(rows), 0), np.uint8), np.zeros(0, np.intp)
     return np.stack(columns, axis=1), np.concatenate(places)
-
-
-def print_level(rssi_dbm: float) -> int:
-    """Half decibels above the faintest that is ever heard: -100 and less: 0, -90: 20, -60: 80."""
-    return int(min(255, max(0, round(2 * (rssi_dbm - FLOOR_DBM)))))

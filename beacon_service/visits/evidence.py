@@ -23,6 +23,9 @@ LIKELIEST = 0.2
 # How much likelier than the zone that one is held to be in another must be. At 1.0 a phone on the border of two
 # zones changes with every fading; past 2.0 it lags behind a walker. Chosen on recorded walks.
 AHEAD = 1.6
+# The same for a phone that more likely rests than walks: it has not gone anywhere, so only its place can have been
+# mistaken, and that takes more to say.
+AHEAD_RESTING = 5.0
 # At most three of 25 points. At a straight border that is one 68 % radius outside; anything nearer is noise.
 OUTSIDE = 0.15
 # Probabilities are rounded; zones whose shares add up to more than one overlap, and one may be in both.
@@ -60,10 +63,11 @@ def evidence(zone: Zone | None, located: Located, probability: float, against: C
     if probability >= SURE:
         return "sure"
     least = INSIDE if located.source == "position" else LIKELIEST
-    if probability >= max(least, against.rival, against.nowhere) and probability >= AHEAD * against.incumbent:
+    ahead = AHEAD if located.resting < 0.5 else AHEAD_RESTING
+    if probability >= max(least, against.rival, against.nowhere, ahead * against.incumbent):
         # A belief already weighs all pings so far, so no second one need agree.
         return "sure" if located.source == "radio_map" else "inside"
-    if against.incumbent >= max(least, AHEAD * probability):
+    if against.incumbent >= max(least, ahead * probability):
         return "outside"
     # Where another zone is about to be entered one is held here until it is: nobody is nowhere between two shops.
     if probability >= OUTSIDE or against.rival >= least or _too_vague(zone, located):

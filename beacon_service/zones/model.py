@@ -110,14 +110,16 @@ class Heard(msgspec.Struct, frozen=True, array_like=True):
 class Belief(msgspec.Struct, frozen=True, array_like=True):
     """Where an installation is believed to be at a surveyed site, as one of its radio maps numbers the cells.
 
-    `cells` are columns of the map, ascending, two bytes each; `weights` a byte each (see `positioning.belief`).
+    `cells` are columns of the map, ascending, two bytes each; `walking` and `resting` weigh, a byte each, that the
+    phone walks by there and that it stays there (see `positioning.belief`).
     """
 
     site: str
     number: int  # of the radio map
     at: datetime
     cells: bytes
-    weights: bytes
+    walking: bytes
+    resting: bytes
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -134,6 +136,7 @@ class Located(msgspec.Struct, frozen=True):
     accuracy_m: float | None = None
     floor: str | None = None
     beacons: tuple[tuple[str, float], ...] = ()  # used, with their weight
+    resting: float = 0.0  # how likely the phone is not on its way, where that is known
 
     def probability(self, zone: str) -> float:
         return next((p for key, p in self.zones if key == zone), 0.0)

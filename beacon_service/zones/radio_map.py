@@ -7,6 +7,9 @@ never changed, so a replay hears what the live service heard.
 import io
 import json
 import math
+import struct
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beacon_service.geo import METRES_PER_DEGREE
-from beacon_service.zones.model import Identity, Sighting
+from beacon_service.zones.model import Sighting
 
 # Raised when maps that were packed before can no longer be read.
 FORMAT = 1
@@ -27,8 +30,9 @@ FORMAT = 1
 LEVELS_DBM = np.arange(-99.0, -58.0, 5.0)
 # A sixteenth of a nat: 255 of them are e^-16, less likely than anything can be.
 SURPRISE_STEP = 1 / 16
-# Prints count levels from here; a phone hears nothing fainter.
-FLOOR_DBM = -100.0
+# Prints count levels between these; a phone hears nothing fainter, and louder is within arm's length. A power of
+# them below one keeps the few loudest from drowning the rest.
+PRINTED_DBM, PRINT_POWER = (-100.0, -40.0), 0.6
 # How much is heard together: longer lags behind a walker, shorter holds too few transmitters.
 PRINT_S = 2
 # The normal curve ends after so many of its widths, at a thousandth, and nobody is taken to walk farther than so
@@ -109,7 +113,7 @@ class RadioMap:
 
     `surprise` says how unlikely it is, where a cell is, that what is heard next is this transmitter at this level:
     -log of a share, in steps of `SURPRISE_STEP`, shape (transmitters, levels, cells). `prints` is what was heard
-    together, second by second: levels above `FLOOR_DBM` in half decibels, shape (transmitters, prints), and
+    together, second by second: levels by `print_level`, shape (transmitters, prints), and
     `print_cells` where each was heard. `walkable` weighs cells by how much they are walked on.
     """
 
@@ -214,6 +218,13 @@ class RadioMap:
         return np.asarray(self.walkable / self.walkable.sum(), np.float32)
 
 
+def print_level(rssi_dbm: float) -> float:
+    """A level as prints count it: -100 dBm and less: 0, -90: 87, -70: 168, -40 and more: 255."""
+    faintest, loudest = PRINTED_DBM
+    share = (min(loudest, max(faintest, rssi_dbm)) - faintest) / (loudest - faintest)
+    return float(255 * share**PRINT_POWER)
+
+
 def blur(lattice: Lattice, images: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
     """Sums of each image, (n, rows, columns), around each cell, weighed by a normal curve with 1 at its middle."""
     north, east = lattice.middles
@@ -247,23 +258,23 @@ def packed(radio_map: RadioMap) -> bytes:
     return file.getvalue()
 
 
+# What a few fallen bits make of a zip file's reader: it takes them for passwords and for compressions unknown to it.
+_UNREADABLE = (
+    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
+
+
 def unpacked(data: bytes) -> RadioMap:
     """The map that was packed. Raises RadioMapError."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as file:
             facts = json.loads(file["facts"].tobytes())
-            if facts["format"] != FORMAT:
-                raise RadioMapError(f"it has format {facts['format']} where {FORMAT} is read; learn it anew")
-            return RadioMap(
-                lattice=Lattice(floors=tuple(facts["floors"]), **facts["lattice"]),
-                transmitters=tuple(Identity(name) for name in facts["transmitters"]),
-                aliases=MappingProxyType(facts["aliases"]),
-                report=facts["report"],
-                **{name: file[name] for name in _ARRAYS},
-            )
-    except (
-        Exception
-    ) as error:  # broken bytes are noticed by zip, zlib, NumPy, JSON or us, each in its own words
-        if isinstance(error, RadioMapError):
-            raise
+            arrays = {name: file[name] for name in _ARRAYS}
+            lattice = Lattice(floors=tuple(facts["floors"]), **facts["lattice"])
+            transmitters, aliases, report = facts["transmitters"], facts["aliases"], facts["report"]
+    except _UNREADABLE as error:
         raise RadioMapError(f"it cannot be read: {error}") from error
+    if facts["format"] != FORMAT:
+        raise RadioMapError(f"it has format {facts['format']} where {FORMAT} is read; learn it anew")
+    return RadioMap(lattice, tuple(transmitters), MappingProxyType(aliases), report=report, **arrays)

@@ -1,8 +1,11 @@
 """`python -m benchmarks.positioning`: which zone a walker is in, by two plain methods and by this service."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,6 +13,7 @@ from rich.console import Console
 
 from benchmarks.positioning import report
 from benchmarks.positioning.contest import WITH_SURVEY, WITHOUT_SURVEY, play
+from benchmarks.positioning.cost import measure
 from benchmarks.positioning.engine import LocateError
 from benchmarks.positioning.report import Table
 from benchmarks.positioning.trial import Trial, folds, thinned, without_rotating
@@ -27,6 +31,8 @@ def main() -> int:
     options = _parser().parse_args()
     tables = []
     try:
+        if options.cost:
+            return _tell_cost(options)
         for table in _tables(options):
             tables.append(table)
             print(report.as_text(table), flush=True)
@@ -60,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--density", action="store_true", help="after a quarter, half and all of the survey walks"
     )
+    parser.add_argument("--cost", action="store_true", help="only what learning and locating cost")
     parser.add_argument("--seed", type=int, default=1, help="of the simulated site (default 1)")
     return parser
 
@@ -71,17 +78,35 @@ def _count(text: str) -> int:
     return count
 
 
-def _tables(options: argparse.Namespace) -> Iterator[Table]:
+def _tell_cost(options: argparse.Namespace) -> int:
+    with _sites(options) as sites:
+        costs = {site.name: measure(site) for site in sites}
+    for name, cost in costs.items():
+        print(f"{name}: {cost}")
+    if options.json:
+        print(json.dumps({name: asdict(cost) for name, cost in costs.items()}))
+    return 0
+
+
+@contextmanager
+def _sites(options: argparse.Namespace) -> Iterator[tuple[Path, ...]]:
+    """The sites named, or one built for the while."""
     if options.data is not None:
-        for site in site_directories(options.data):
-            yield from _of_site(site, options)
+        yield site_directories(options.data)
         return
     with TemporaryDirectory(prefix="mall-") as name:
         site = Path(name) / "mall"
         _tell(f"building a mall of seed {options.seed}")
         write_mall(site, seed=options.seed)
-        yield from _of_site(site, options)
-        yield from _without_survey(site)
+        yield (site,)
+
+
+def _tables(options: argparse.Namespace) -> Iterator[Table]:
+    with _sites(options) as sites:
+        for site in sites:
+            yield from _of_site(site, options)
+            if options.data is None:
+                yield from _without_survey(site)
 
 
 def _of_site(site: Path, options: argparse.Namespace) -> Iterator[Table]:
