@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beacon_service.configuration.model import Documents
-from beacon_service.positioning.belief import MOST_CELLS, believe, kept
+from beacon_service.positioning.belief import believe, kept
 from beacon_service.visits.model import Presence
 from beacon_service.zones.model import Position, Sighting
 from tests.factories.catalogue import beacon_document
