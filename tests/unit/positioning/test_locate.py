@@ -1,6 +1,8 @@
 """From sightings and positions to zones with probabilities: votes, doubt, memory, and what is not believed."""
 
+import itertools
 import math
+import random
 from datetime import timedelta
 
 import numpy as np
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beacon_service.geo import distance_m
+from beacon_service.geo import degrees, distance_m
 from beacon_service.positioning.locate import SPREAD
 from beacon_service.zones.model import NOWHERE, Heard, Identity, Position, Sighting
 from tests.factories.catalogue import (
@@ -24,6 +26,7 @@ from tests.factories.located import locate
 from tests.factories.presence import NOON, at
 
 ONE_METRE, FIVE_METRES, FAR = -59.0, -77.2, -90.0
+PHONES = 250  # enough to know a share within 0.03
 
 
 def heard(beacon, rssi_dbm=-65.0, tx_power_dbm=None):
@@ -74,8 +77,50 @@ def test_beacons_that_agree_are_better_than_one():
     four = [beacon(f"b{n}", spot) for n, spot in enumerate([(1, 1), (1, 3), (3, 1), (3, 3)])]
     found = located(store(*four), *(heard(f"b{n}", FIVE_METRES - 5) for n in range(4)))
     assert distance_m(found.longitude, found.latitude, *place(2, 2)) < 0.1
-    assert found.accuracy_m == pytest.approx(6.3, abs=0.1)
+    assert found.accuracy_m == pytest.approx(5.3, abs=0.1)
     assert found.accuracy_m < located(store(*four), heard("b0", FIVE_METRES - 5)).accuracy_m
+
+
+def test_beacons_further_apart_leave_more_doubt():
+    close = [beacon(f"b{n}", spot) for n, spot in enumerate([(1, 1), (1, 2), (2, 1), (2, 2)])]
+    wide = [beacon(f"b{n}", spot) for n, spot in enumerate([(0, 0), (0, 3), (3, 0), (3, 3)])]
+    close_m, wide_m = (
+        located(store(*four), *(heard(f"b{n}", FIVE_METRES) for n in range(4))).accuracy_m
+        for four in (close, wide)
+    )
+    assert wide_m > 2 * close_m
+
+
+def test_the_accuracy_holds_about_68_percent_of_phones_from_good_radio_to_bad():
+    """Beacons every 12 m, three heard in each of seven seconds; half of a level's error (5 or 8 dB) lasts."""
+    draw, beacons = random.Random(1), {}
+    for column, row in itertools.product(range(-3, 4), repeat=2):
+        longitude, latitude = degrees(12 * column, 12 * row, 0.0)
+        where = {"longitude": longitude, "latitude": latitude}
+        beacons[f"{column}/{row}"] = beacon(f"{column}/{row}", (0, 0)) | where
+    world, within = places(beacons=list(beacons.values())), []
+    for phone in range(PHONES):
+        louder_db, noise_db = (-10, -4, 2, 8)[phone % 4], (5, 8)[phone // 4 % 2]
+        spot = degrees(draw.uniform(-6, 6), draw.uniform(-6, 6), 0.0)
+        mean_dbm = {
+            name: level_dbm(one, spot) + louder_db + draw.gauss(0, noise_db / math.sqrt(2))
+            for name, one in beacons.items()
+        }
+        memory = ()
+        for second in range(7):
+            now = {name: dbm + draw.gauss(0, noise_db / math.sqrt(2)) for name, dbm in mean_dbm.items()}
+            audible = [name for name, dbm in now.items() if dbm > -96]
+            sightings = [heard(name, now[name]) for name in draw.sample(audible, min(3, len(audible)))]
+            found, memory = locate(world, memory, sightings, None, at(second))
+        if found.source == "beacons":
+            within.append(distance_m(found.longitude, found.latitude, *spot) <= found.accuracy_m)
+    assert len(within) > 0.9 * PHONES
+    assert sum(within) / len(within) == pytest.approx(0.68, abs=0.08)
+
+
+def level_dbm(document, spot):
+    metres = distance_m(document["longitude"], document["latitude"], *spot)
+    return -59 - 26 * math.log10(math.hypot(metres, 1.6))
 
 
 def test_the_nearer_of_two_beacons_weighs_more():
