@@ -47,7 +47,8 @@ def site_directories(directory: Path) -> tuple[Path, ...]:
 def read_venue(site: Path) -> Venue:
     """The site with its zones as drawn and its beacons as the survey places them."""
     zones = [zone_feature(feature, site) for feature in read_features(site / "zones.geojson")]
-    placed = place_beacons(read_sightings(site / "survey"), read_ways(site / "survey"))
+    rows, ways = tuple(read_sightings(site / "survey")), read_ways(site / "survey")
+    placed = place_beacons(rows, ways)
     floors = {path.stem.removeprefix("floor-"): path for path in sorted(site.glob("floor-*.geojson"))}
     west = zones[0]["geometry"]["coordinates"]
     while isinstance(west, list):
@@ -62,6 +63,30 @@ def read_venue(site: Path) -> Venue:
             "type": "FeatureCollection",
             "features": [beacon_feature(each, site.name) for each in placed],
         },
+        survey=survey_walks(rows, ways),
+    )
+
+
+def survey_walks(
+    rows: Sequence[Recorded], ways: Mapping[str, Sequence[Waypoint]]
+) -> tuple[dict[str, Any], ...]:
+    """The survey as the API takes it, walk by walk."""
+    heard: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        uuid, major, minor = row.identity
+        identity = {"uuid": uuid, "major": major, "minor": minor, "mac": row.mac}
+        levels = {"tx_power": row.tx_power_dbm, "rssi": row.rssi_dbm}
+        heard[row.trace].append({"t_ms": row.t_ms} | identity | levels)
+    return tuple(
+        {
+            "trace": trace,
+            "waypoints": [
+                {"t_ms": each.t_ms, "floor": each.floor, "lat": each.latitude, "lon": each.longitude}
+                for each in way
+            ],
+            "sightings": heard[trace],
+        }
+        for trace, way in sorted(ways.items())
     )
 
 

@@ -39,7 +39,10 @@ class Beacon:
 
 @dataclass(frozen=True, slots=True)
 class Venue:
-    """`floors`: id -> body of its PUT. `zones`, `beacons`: FeatureCollections as their imports take them."""
+    """`floors`: id -> body of its PUT. `zones`, `beacons`: FeatureCollections as their imports take them.
+
+    `survey`: walks as a survey's POST takes them; none where the beacons' places are known.
+    """
 
     id: str
     name: str
@@ -47,6 +50,7 @@ class Venue:
     floors: Mapping[str, dict[str, Any]]
     zones: dict[str, Any]
     beacons: dict[str, Any]
+    survey: tuple[dict[str, Any], ...] = ()
 
     def floors_upward(self) -> list[str]:
         return sorted(self.floors, key=lambda floor: (self.floors[floor]["level"], floor))

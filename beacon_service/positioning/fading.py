@@ -141,8 +141,10 @@ def _placed(
     heard: Heardings, walked: Walked, fading: Fading, transmitter: int, floors: int
 ) -> NDArray[np.float64]:
     """The likeliest place of those around the loudest one, given what was heard and where it was not."""
-    rows = heard.of(transmitter)
-    rows = slice(rows.start, min(rows.stop, rows.start + MOST_SIGHTINGS))
+    mine = heard.of(transmitter)
+    # Evenly from all of them: the first ones are of one walk, which says little of where it hangs.
+    every = max(1, -(-(mine.stop - mine.start) // MOST_SIGHTINGS))
+    rows = slice(mine.start, mine.stop, every)
     around = _around(fading.hangs[transmitter], floors)
     x, y, level = heard.x_m[rows], heard.y_m[rows], heard.rssi_dbm[rows]
     apart = _apart(heard.floor[rows][None, :], around[:, 0][:, None])

@@ -139,7 +139,9 @@ def _sense_by_map(
     surveyed: Surveyed, remembered: Remembered, levels: Mapping[str, Sequence[Level]], at: datetime
 ) -> Sensed:
     radio_map = surveyed.radio_map
-    heard = remember(remembered.heard, levels, at)
+    # Prints are of two seconds; what is older would only draw levels to where the phone was.
+    recent = [one for one in remembered.heard if at - one.at < PRINT_SPAN]
+    heard = remember(recent, levels, at)
     rows = radio_map.numbers
     now = {
         rows[name]: sum(one.rssi_dbm for one in several) / len(several) for name, several in levels.items()

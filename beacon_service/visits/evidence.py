@@ -22,7 +22,7 @@ INSIDE = 0.5
 LIKELIEST = 0.2
 # How much likelier than the zone that one is held to be in another must be. At 1.0 a phone on the border of two
 # zones changes with every fading; past 2.0 it lags behind a walker. Chosen on recorded walks.
-AHEAD = 1.6
+AHEAD = 1.5
 # The same for a phone that more likely rests than walks: it has not gone anywhere, so only its place can have been
 # mistaken, and that takes more to say.
 AHEAD_RESTING = 5.0
