@@ -12,12 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from beacon_service.positioning.naming import rotates
+
 LOUDEST = 10  # hearings that place a beacon; more of them pull it towards the middle of the floor
 FEWEST_HEARINGS = 5
 FEWEST_WALKS = 2  # a transmitter met on one walk only may well have walked along
-# Phones change their address about every quarter of an hour; a beacon's stays for weeks.
-ROTATES_WITHIN_MS = 15 * 60_000
-FEWEST_ROTATING = 3  # addresses of one identity, below which a short life may be mere chance
 BESIDE_WAY_MS = 1_000  # how far before the first and after the last waypoint a position is still believed
 PLAUSIBLE_TX_POWER_DBM = range(-90, -39)  # at 1 m; recorded data also says 0 and -2
 
@@ -60,7 +59,7 @@ def place_beacons(rows: Iterable[Recorded], ways: Mapping[str, Sequence[Waypoint
     for row in rows:
         by_mac[row.mac].append(row)
     sharing = macs_of_identities(by_mac)
-    rotating = {mac for macs in sharing.values() if rotates([by_mac[mac] for mac in macs]) for mac in macs}
+    rotating = {mac for macs in sharing.values() if rotates(lives(by_mac, macs)) for mac in macs}
     placed = []
     for mac in sorted(by_mac.keys() - rotating):
         alone = len(sharing[by_mac[mac][0].identity]) == 1
@@ -78,10 +77,9 @@ def macs_of_identities(by_mac: Mapping[str, Sequence[Recorded]]) -> dict[tuple[s
     return sharing
 
 
-def rotates(rows_by_mac: Sequence[Sequence[Recorded]]) -> bool:
-    """Whether one identity's addresses come and go: several of them, most of which lived for minutes only."""
-    lives = [max(row.t_ms for row in rows) - min(row.t_ms for row in rows) for rows in rows_by_mac]
-    return len(lives) >= FEWEST_ROTATING and median(lives) < ROTATES_WITHIN_MS
+def lives(by_mac: Mapping[str, Sequence[Recorded]], macs: Iterable[str]) -> list[list[int]]:
+    """When each of these addresses was heard."""
+    return [[row.t_ms for row in by_mac[mac]] for mac in macs]
 
 
 def place_one(

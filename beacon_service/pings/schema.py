@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from beacon_service.errors import Invalid, TooLarge, fault
-from beacon_service.zones.identities import identity_text, mac_text
+from beacon_service.zones.identities import FIRST_METRE_DB, identity_text, mac_text
 from beacon_service.zones.model import Identity, Position, Sighting
 
 # `$` alone would let a line break follow.
@@ -21,8 +21,6 @@ Number = Annotated[int, Meta(ge=-(2**31), le=2**32)] | Annotated[str, Meta(max_l
 
 # More beacons than a phone hears in a minute of the busiest mall.
 MOST_SIGHTINGS = 200
-# Eddystone states its power at 0 m; the first metre of air takes 41 dB at 2.4 GHz.
-FIRST_METRE_DB = 41.0
 # The widest a frame of telemetry can say: two bytes of millivolts, 8.8 bits of degrees. What of it makes sense is
 # judged where it is used: an odd reading must not cost the ping.
 MOST_MILLIVOLTS = 65_535

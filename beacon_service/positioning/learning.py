@@ -5,10 +5,8 @@ next thing heard is this transmitter at this level, from sightings within 4 m, f
 up from how the building fades radio with distance. *Prints*: what was heard together in two seconds of walking.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import shapely
@@ -17,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from beacon_service.geo import METRES_PER_DEGREE
 from beacon_service.positioning.fading import Fading, Heardings, Walked, learn_fading
+from beacon_service.positioning.naming import Names
 from beacon_service.positioning.survey import SurveyError, SurveyWalk
 from beacon_service.zones.model import Sighting, is_level
 from beacon_service.zones.radio_map import (
@@ -44,9 +43,6 @@ LEVEL_BLUR_DB = 3.5
 ANYTHING = 0.02
 # Who walks keeps to where people walk: seconds of survey within some 3 m make a way, elsewhere is a tenth as likely.
 WAY_M, OFF_THE_WAY = 3.0, 0.1
-# Addresses of phones and of some tags change within a quarter of an hour; a beacon's stays for weeks. Three
-# addresses under one identity, below which a short life may be chance.
-ROTATES_WITHIN_MS, FEWEST_ROTATING = 15 * 60_000, 3
 # A sighting reported a second before the first or after the last waypoint still belongs there.
 BESIDE_WAY_MS = 1_000
 # What is heard now is answered at its second's end and holds for some of the next, and a body hides what is behind
@@ -106,52 +102,6 @@ def learn(
             "step_m": lattice.step_m,
         },
     )
-
-
-@dataclass(frozen=True)
-class Names:
-    """By what each transmitter is known: its address, or what it advertises where the address says nothing."""
-
-    rotating: frozenset[str]  # identities whose addresses come and go: they count as one
-    identities: Mapping[str, frozenset[str]]  # of each address that does not rotate
-    holders: Mapping[str, int]  # how many addresses advertise an identity
-
-    @classmethod
-    def of(cls, walks: Sequence[SurveyWalk]) -> "Names":
-        lives: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        identities: dict[str, set[str]] = defaultdict(set)
-        for walk in walks:
-            for t_ms, one in walk.sightings:
-                if one.identity is not None and one.mac is not None:
-                    lives[one.identity][one.mac].append(t_ms)
-                    identities[one.mac].add(one.identity)
-        return cls(
-            rotating=frozenset(identity for identity, macs in lives.items() if _rotates(macs.values())),
-            identities={mac: frozenset(of) for mac, of in identities.items()},
-            holders=Counter({identity: len(macs) for identity, macs in lives.items()}),
-        )
-
-    def name(self, one: Sighting) -> str | None:
-        if one.identity is not None and (one.identity in self.rotating or one.mac is None):
-            return one.identity
-        return one.mac
-
-    def aliases(self, transmitters: Sequence[str]) -> dict[str, int]:
-        """Every text by which each may be heard: iOS tells no address, so an identity that one address has is it."""
-        rows = {name: row for row, name in enumerate(transmitters)}
-        alone = {
-            identity: rows[mac]
-            for mac, advertised in self.identities.items()
-            for identity in advertised
-            if mac in rows and self.holders[identity] == 1 and identity not in rows
-        }
-        return rows | alone
-
-
-def _rotates(lives: Iterable[Sequence[int]]) -> bool:
-    """Whether most of an identity's addresses lived for minutes only."""
-    spans = [max(times) - min(times) for times in lives]
-    return len(spans) >= FEWEST_ROTATING and median(spans) < ROTATES_WITHIN_MS
 
 
 def _lattice(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TextIO, TypeVar
 
 from beacon_service.positioning.survey import SurveyError, SurveySighting, SurveyWalk, Waypoint
-from beacon_service.zones.identities import FIELDS, identity_text, mac_text
+from beacon_service.zones.identities import FIELDS, FIRST_METRE_DB, identity_text, mac_text
 from beacon_service.zones.model import Identity, Sighting, is_level
 
 T = TypeVar("T")
@@ -40,8 +40,6 @@ NO_LEVELS = frozenset({127.0, 0.0, -128.0})
 LATEST_MS = 2**53
 # Wide enough for the nonsense that beacons do advertise; what of it is believed is judged where it is used.
 WIDEST_POWER_DBM = 1_000
-# Eddystone states its power at 0 m; the first metre of air takes 41 dB at 2.4 GHz.
-FIRST_METRE_DB = 41.0
 
 
 class Survey(NamedTuple):

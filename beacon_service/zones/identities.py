@@ -18,6 +18,8 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "altbeacon": ("id1", "id2", "id3"),
     "mac": ("mac",),
 }
+# Eddystone states its power at 0 m; the first metre of air takes 41 dB at 2.4 GHz.
+FIRST_METRE_DB = 41.0
 # Both numbers are unsigned 16-bit fields of the advertisement.
 LARGEST_NUMBER = 65_535
 

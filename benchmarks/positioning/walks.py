@@ -8,9 +8,10 @@ from pathlib import Path
 from shapely import STRtree
 from shapely.geometry import Point, shape
 
+from beacon_service.positioning.naming import rotates
 from benchmarks.positioning.scoring import Truth, Zone
 from simulators.recorded import WalksError, read_features, read_rows, read_sightings, read_ways
-from simulators.survey import Recorded, Waypoint, macs_of_identities, position_at, rotates
+from simulators.survey import Recorded, Waypoint, lives, macs_of_identities, position_at
 
 Identity = tuple[str, int, int]
 
@@ -107,9 +108,7 @@ def rotating_identities(survey: Survey) -> frozenset[Identity]:
     for row in survey.sightings:
         by_mac[row.mac].append(row)
     return frozenset(
-        identity
-        for identity, macs in macs_of_identities(by_mac).items()
-        if rotates([by_mac[mac] for mac in macs])
+        identity for identity, macs in macs_of_identities(by_mac).items() if rotates(lives(by_mac, macs))
     )
 
 
