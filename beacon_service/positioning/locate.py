@@ -114,13 +114,10 @@ def _map_levels(
     louder_db = places.phone_offset_db(model)
     levels: dict[str, list[Level]] = {}
     for sighting in sightings:
-        if not is_level(sighting.rssi_dbm):
+        if not is_level(sighting.rssi_dbm) or places.is_out_of_use(sighting):
             continue
         row = surveyed.radio_map.row(sighting)
-        known = places.transmitter(sighting) if places.beacons else None
-        if known is not None and not known.active:
-            continue
-        if row is None and known is not None:
+        if row is None and (known := places.transmitter(sighting)) is not None:
             also = (surveyed.radio_map.aliases.get(identity) for identity in known.beacon.identities)
             row = next((one for one in also if one is not None), None)
         if row is not None:

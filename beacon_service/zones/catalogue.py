@@ -6,7 +6,7 @@ with the old one goes on undisturbed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -79,7 +79,7 @@ class Places:
     surveys: Surveys = field(repr=False, default_factory=Surveys)
     # By model, how many dB it hears more than the median one.
     phones: Mapping[str, float] = field(default_factory=_nothing)
-    # Every identity that some beacon has, with the transmitter that it names, if it is just one.
+    # Every identity that some beacon has, with the one that transmits it, or that did; None where several do.
     _heard_as: Mapping[Identity, Transmitter | None] = field(repr=False, default_factory=_nothing)
 
     def updated(self, changes: Documents, load: LoadMap = _no_map) -> "Places":
@@ -121,6 +121,11 @@ class Places:
         found = self.transmitter(sighting)
         return found.beacon if found is not None and found.active else None
 
+    def is_out_of_use(self, sighting: Sighting) -> bool:
+        """Whether it is of a beacon that was put into quarantine or retired: whatever a survey knows of it."""
+        found = self._catalogued(sighting)
+        return found is not None and not found.active
+
     def transmitter(self, sighting: Sighting) -> Transmitter | None:
         """The beacon that was heard, be it in use or in quarantine, if that is certain.
 
@@ -130,6 +135,10 @@ class Places:
         without a MAC, and to take the one for the other would be to trust what was put out of trust. A retired
         beacon is gone and hides nobody.
         """
+        found = self._catalogued(sighting)
+        return found if found is not None and found.transmits else None
+
+    def _catalogued(self, sighting: Sighting) -> Transmitter | None:
         if sighting.mac is not None and sighting.mac in self._heard_as:
             return self._heard_as[sighting.mac]
         return self._heard_as.get(sighting.identity) if sighting.identity is not None else None
@@ -228,7 +237,13 @@ def _heard_as(transmitters: Iterable[Transmitter]) -> Mapping[Identity, Transmit
     holders: dict[Identity, list[Transmitter]] = {}
     for one in transmitters:
         for identity in one.beacon.identities:
-            holders.setdefault(identity, []).extend([one] if one.transmits else [])
-    return MappingProxyType(
-        {identity: held[0] if len(held) == 1 else None for identity, held in holders.items()}
-    )
+            holders.setdefault(identity, []).append(one)
+    return MappingProxyType({identity: _meant(held) for identity, held in holders.items()})
+
+
+def _meant(holders: Sequence[Transmitter]) -> Transmitter | None:
+    """The one that transmits; the first of those that did where none does any more; None where several do."""
+    transmitting = [one for one in holders if one.transmits]
+    if len(transmitting) > 1:
+        return None
+    return (transmitting or holders)[0]

@@ -90,7 +90,7 @@ def test_what_is_known_of_a_place_does_not_hang_on_who_asked_before(known, place
 
 def test_a_transmitter_that_was_put_out_of_use_locates_nobody(known):
     """The survey knows it, but the brand trusts it no more."""
-    for status, source in (("active", "radio_map"), ("quarantined", "none")):
+    for status, source in (("active", "radio_map"), ("quarantined", "none"), ("retired", "none")):
         beacon = beacon_document("b1", identities=[mac(1), ibeacon(1)], status=status)
         phone = Phone(surveyed_places(known, beacons=[beacon]))
         assert phone.ping([heard(1)]).source == source, status
