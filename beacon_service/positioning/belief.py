@@ -6,7 +6,9 @@ byte of weight each. The numbers were chosen by cross-validation over survey wal
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from beacon_service.zones.model import Belief, Located
 from beacon_service.zones.radio_map import (
+    FEW_PRINTS,
     LEVELS_DBM,
     PRINT_REACH_M,
     SURPRISE_STEP,
@@ -22,14 +25,17 @@ from beacon_service.zones.radio_map import (
 )
 from beacon_service.zones.surveyed import Surveyed
 
-# People walk 0.5 to 2 m/s and turn; per axis and second. Less lags behind who walks briskly, more flaps.
-WALK_M = 2.8
-# Shares a second of those who rest that start to walk, and of walkers that stop: people stand for half a minute
-# and more, and what is heard meanwhile adds up; without that a phone on a table would wander from shop to shop.
-STARTS, STOPS = 0.05, 0.005
-# Of phones of which nothing is known.
-RESTING = 0.1
-# A phone that was silent for so long may be anywhere on the site.
+# People walk 0.5 to 2 m/s and turn; metres per axis and root second. That is more than they walk: of two ways that
+# sound alike, the belief must still hold the other one when the next seconds tell.
+WALK_M = 4.0
+# Of phones of which nothing is known, the share that rests; and the share a second of walkers that comes to rest.
+RESTING, STOPS = 0.1, 0.005
+# Who has rested for t seconds is still there s seconds later in ((10 + t) / (10 + t + s))^2 of cases: half of those
+# who just stopped walk on within 4 s, but a phone that has lain on a table for an hour will lie there on.
+SETTLES_S, LEAVING = 10.0, 2.0
+# What makes a phone seem to have left when it never moved: a packet thrown back by a door, a passer-by's beacon.
+FLUKE = 1e-3
+# A walker that was silent for so long may be anywhere on the site.
 FORGOTTEN_S = 120.0
 # Share that goes to the floors above and below at the same place: stairs, lifts, atria.
 CLIMB = 1e-4
@@ -37,22 +43,20 @@ CLIMB = 1e-4
 ASTRAY = 1e-3
 # Sightings of one moment err together (the hand, the body, the crowd): n of them are worth n^0.5.
 TOGETHER = 0.5
-# What the shares of single sightings and the prints of two seconds count against each other.
-SHARES_COUNT, PRINTS_COUNT = 0.8, 0.8
 # Prints are compared by the cosine between them; one that is off by so much counts a third.
-PRINT_UNLIKENESS = 0.16
-# Prints less alike than the best by this count less than a hundredth.
+PRINT_UNLIKENESS = 0.17
+# Prints less alike than the best by this count less than a thirtieth.
 PRINT_CUT = 0.6
-# Cells with few prints around are taken to be as alike as the average print, with this weight.
-FEW_PRINTS = 1.0
 # Past the sixteenth, fainter ones only cost time.
 MOST_HEARD = 16
 # Cells that are left of a belief; with the bytes of weight they take four each. What is lost counts little.
 MOST_CELLS = 120
-# Steps of weight: e^(-255/25) is a thirtieth of a thousandth of the likeliest cell's.
+# Weights are kept in steps below the likeliest cell's, e^(-1/25) each, down to a thirtieth of a thousandth; the last
+# step is nothing at all.
 WEIGHT_STEPS = 25.0
-# The lightest cell that a byte tells of, e^-10.2 of the likeliest.
-LIGHTEST = math.exp(-255 / WEIGHT_STEPS)
+WEIGHTS = np.append(np.exp(np.arange(255, dtype=np.float32) / -np.float32(WEIGHT_STEPS)), np.float32(0))
+# The scale of levels: its ends, and its step.
+SCALE_DBM = float(LEVELS_DBM[0]), float(LEVELS_DBM[-1]), float(LEVELS_DBM[1] - LEVELS_DBM[0])
 NEGLIGIBLE = 1e-6
 # Zones with less of the belief are not worth a word.
 LEAST_SHARE = 1e-3
@@ -61,124 +65,109 @@ LEAST_SHARE = 1e-3
 ONE_SIGMA = math.sqrt(-math.log(1 - 0.68))
 
 Levels = Mapping[int, float]  # transmitter's row -> dBm
+Floats = NDArray[np.float32]
+Numbers = NDArray[np.intp]
+
+
+@cache
+def compiled() -> ModuleType:
+    """Loaded when it is first needed: it takes a second and 100 MB, which a service without a survey can spare."""
+    from beacon_service.positioning import compiled as module  # noqa: PLC0415
+
+    return module
+
+
+def prepare(radio_map: RadioMap) -> None:
+    """Load and work out all that the first phones there would wait for. RuntimeError where nothing can be compiled.
+
+    On a machine that has never done so it compiles, which takes ten seconds.
+    """
+    began_at = datetime(2000, 1, 1, tzinfo=UTC)
+    heard = {0: -70.0} if radio_map.transmitters else {}
+    first = believe(radio_map, None, heard, heard, began_at)
+    before = kept(first, "", 0, began_at)
+    believe(radio_map, before, heard, heard, began_at + timedelta(seconds=1))
 
 
 class Likely(NamedTuple):
-    """The likeliest cells of a belief: columns of the map, ascending, and the probability of each.
+    """The likeliest cells of a belief: columns of the map, ascending, and how probable each is.
 
-    `resting` is the part of it that comes of standing there rather than of walking by.
+    `parts` has two rows, for a phone that walks by there and one that rests there; all of it adds up to one.
+    `rested_s` is for how long it rests, if it does.
     """
 
-    columns: NDArray[np.intp]
-    probability: NDArray[np.float32]
-    resting: NDArray[np.float32]
+    columns: Numbers
+    parts: Floats
+    rested_s: float
 
 
 def believe(radio_map: RadioMap, before: Belief | None, now: Levels, lately: Levels, at: datetime) -> Likely:
     """Where the phone is, after hearing `now` in this ping and `lately` in the `PRINT_S` up to it."""
-    elapsed_s = FORGOTTEN_S if before is None else max(0.0, (at - before.at).total_seconds())
-    walking, resting = np.zeros_like(radio_map.prior), np.zeros_like(radio_map.prior)
-    if before is None or elapsed_s >= FORGOTTEN_S:
-        walking, resting = radio_map.prior * (1 - RESTING), radio_map.prior * RESTING
-    else:
-        columns, walked, rested = _remembered(before)
-        starting, stopping = -math.expm1(-STARTS * elapsed_s), -math.expm1(-STOPS * elapsed_s)
-        resting[columns] = rested * (1 - starting) + walked * stopping
-        walking = _walked(radio_map, columns, walked * (1 - stopping) + rested * starting, elapsed_s)
-    belief = walking + resting
-    likelihood = np.ones_like(belief)
-    if lately and radio_map.prints.shape[1]:
-        likelihood = _recognised(radio_map, lately)
+    walking, resting, rested_s = _moved(radio_map, before, at)
+    near, usual = _recognised(radio_map, lately)
     # What all else makes impossible need not be looked at.
-    weighed = belief * likelihood
-    possible = np.flatnonzero(weighed > NEGLIGIBLE * weighed.max())
-    weighed = weighed[possible]
-    if now:
-        weighed = weighed * _heard(radio_map, now, possible)
-    return _likeliest(possible, weighed, resting[possible] / belief[possible])
-
-
-def _likeliest(
-    columns: NDArray[np.intp], belief: NDArray[np.float32], resting: NDArray[np.float32]
-) -> Likely:
-    above = np.flatnonzero(belief > belief.max() * LIGHTEST)
-    if len(above) > MOST_CELLS:
-        above = above[np.argpartition(-belief[above], MOST_CELLS - 1)[:MOST_CELLS]]
-        above.sort()
-    probability = belief[above] / belief[above].sum()
-    return Likely(columns[above], probability, probability * resting[above])
-
-
-def kept(likely: Likely, site: str, number: int, at: datetime) -> Belief:
-    """What is remembered of a belief: its likeliest cells and the weight of each against the likeliest."""
-    most = likely.probability.max()
-    parts = (likely.probability - likely.resting, likely.resting)
-    steps = [np.rint(-WEIGHT_STEPS * np.log(np.maximum(part / most, 1e-30))) for part in parts]
-    walking, resting = (np.minimum(each, 255).astype(np.uint8).tobytes() for each in steps)
-    return Belief(site, number, at, likely.columns.astype("<u2").tobytes(), walking, resting)
-
-
-def _remembered(before: Belief) -> tuple[NDArray[np.intp], NDArray[np.float32], NDArray[np.float32]]:
-    """Columns, and the probabilities of walking and of resting there; together they are one."""
-    columns = np.frombuffer(before.cells, "<u2").astype(np.intp)
-    walking, resting = (
-        np.exp(np.frombuffer(part, np.uint8).astype(np.float32) / -WEIGHT_STEPS)
-        for part in (before.walking, before.resting)
+    columns, likelihood = compiled().possible(
+        walking, resting, near, radio_map.print_rarity, usual, NEGLIGIBLE
     )
-    total = walking.sum() + resting.sum()
-    return columns, walking / total, resting / total
-
-
-def place_of(surveyed: Surveyed, likely: Likely, heard: Sequence[str]) -> Located:
-    """A belief told as a place: the middle of it on its likeliest floor, the 68 % radius there, and the zones."""
-    radio_map, lattice = surveyed.radio_map, surveyed.radio_map.lattice
-    floors, x, y = (each[likely.columns] for each in radio_map.centres)
-    of_floors = np.bincount(floors, likely.probability, minlength=len(lattice.floors))
-    floor = int(of_floors.argmax())
-    share = likely.probability * (floors == floor) / of_floors[floor]
-    middle_x, middle_y = float(share @ x), float(share @ y)
-    square = float(share @ (x * x + y * y)) - middle_x**2 - middle_y**2
-    longitude, latitude = lattice.degrees(middle_x, middle_y)
-    return Located(
-        source="radio_map",
-        zones=_zones(surveyed, likely),
-        longitude=round(longitude, 7),
-        latitude=round(latitude, 7),
-        accuracy_m=round(max(ONE_SIGMA * math.sqrt(max(0.0, square)), lattice.step_m / 2), 2),
-        floor=lattice.floors[floor],
-        beacons=tuple((name, round(1 / len(heard), 4)) for name in heard),
-        resting=round(float(likely.resting.sum()), 4),
+    # A phone that lies still hears the same errors again and again: the longer, the less of what it hears is news of
+    # the place. As news of whether it still lies there it counts in full, but for flukes.
+    news = SETTLES_S / (SETTLES_S + rested_s)
+    found, parts = compiled().weighed(
+        walking,
+        resting,
+        columns,
+        likelihood,
+        radio_map.surprise,
+        *_levels(now),
+        SURPRISE_STEP * max(1, min(len(now), MOST_HEARD)) ** -TOGETHER,
+        FLUKE * (1 - news),
+        news,
+        MOST_CELLS,
+        WEIGHT_STEPS,
     )
+    return Likely(found, parts, rested_s)
 
 
-def _zones(surveyed: Surveyed, likely: Likely) -> tuple[tuple[str, float], ...]:
-    """Each zone's share of the belief; most probable first."""
-    zones = surveyed.zones_of_cells[likely.columns]
-    shares = surveyed.shares_of_cells[likely.columns] * likely.probability[:, None]
-    total = np.bincount(zones.ravel(), shares.ravel(), minlength=len(surveyed.zones))
-    found = [
-        (surveyed.zones[zone], round(float(total[zone]), 4))
-        for zone in np.flatnonzero(total > LEAST_SHARE).tolist()
-    ]
-    return tuple(sorted(found, key=lambda zone: (-zone[1], zone[0])))
-
-
-def _walked(
-    radio_map: RadioMap, columns: NDArray[np.intp], walking: NDArray[np.float32], elapsed_s: float
-) -> NDArray[np.float32]:
-    """Where those who walk are after so many seconds, before anything is heard.
+def _moved(radio_map: RadioMap, before: Belief | None, at: datetime) -> tuple[Floats, Floats, float]:
+    """Where a phone walks and where it rests before anything is heard, and for how long it rests.
 
     From each cell people go to those around it as these are walked on: off the ways they keep to the ways next to
     them, but where none was surveyed they may well be too.
     """
-    reach_m = WALK_M * math.sqrt(_rounded_s(elapsed_s))
-    leaving = walking / radio_map.walkable_within(reach_m)[columns]
-    walked = _spread(radio_map, columns, leaving, reach_m, CLIMB)
-    walked *= radio_map.walkable
-    astray = min(0.5, ASTRAY * elapsed_s)
-    walked *= (float(walking.sum()) - astray / 2) / walked.sum() if walking.sum() > astray else 1.0
-    walked += radio_map.prior * np.float32(astray)
-    return walked
+    if before is None or not _fits(before, radio_map):
+        return radio_map.prior * np.float32(1 - RESTING), radio_map.prior * np.float32(RESTING), 0.0
+    elapsed_s = max(0.0, (at - before.at).total_seconds())
+    forgotten = elapsed_s >= FORGOTTEN_S
+    reach_m = WALK_M * math.sqrt(_rounded_s(min(elapsed_s, FORGOTTEN_S)))
+    walking, resting, stayed, stopped = compiled().moved(
+        np.frombuffer(before.cells, "<u2"),
+        np.frombuffer(before.walking, np.uint8),
+        np.frombuffer(before.resting, np.uint8),
+        WEIGHTS,
+        ((SETTLES_S + before.rested_s) / (SETTLES_S + before.rested_s + elapsed_s)) ** LEAVING,
+        0.0 if forgotten else -math.expm1(-STOPS * elapsed_s),
+        1.0 if forgotten else min(0.5, ASTRAY * elapsed_s),
+        radio_map.walkable,
+        radio_map.walkable_within(reach_m),
+        radio_map.prior,
+        radio_map.field.places,
+        radio_map.field.columns,
+        *radio_map.steps_around(reach_m, CLIMB),
+    )
+    if forgotten:
+        resting += walking * np.float32(RESTING)
+        stopped = float(walking.sum()) * RESTING
+        walking *= np.float32(1 - RESTING)
+    rested_s = (before.rested_s + elapsed_s) * stayed / max(stayed + stopped, 1e-30)
+    return walking, resting, rested_s
+
+
+def _fits(before: Belief, radio_map: RadioMap) -> bool:
+    """Machine code reads what it is told to read: no cell may be one that the map does not have."""
+    cells = np.frombuffer(before.cells, "<u2")
+    return 0 < len(cells) == len(before.walking) == len(before.resting) and int(cells.max()) < len(
+        radio_map.cells
+    )
 
 
 def _rounded_s(elapsed_s: float) -> float:
@@ -187,55 +176,76 @@ def _rounded_s(elapsed_s: float) -> float:
     return max(0.2, round(elapsed_s / step) * step)
 
 
-def _recognised(radio_map: RadioMap, lately: Levels) -> NDArray[np.float32]:
-    """How alike what was heard lately is to what the survey heard around each cell."""
-    rows = sorted(lately, key=lambda row: (-lately[row], row))[:MOST_HEARD]
-    levels = np.array([print_level(lately[row]) for row in rows], np.float32)
-    length = float(np.sqrt(levels @ levels))
-    if length == 0.0:
-        return np.ones(len(radio_map.cells), np.float32)
-    likeness = levels @ radio_map.prints[rows].astype(np.float32) / (radio_map.print_norms * length)
-    likest = np.flatnonzero(likeness > likeness.max() - PRINT_CUT)
-    weights = np.exp((likeness[likest] - 1) / np.float32(PRINT_UNLIKENESS))
-    average = np.float32(weights.sum() / len(likeness))
-    by_cell = np.bincount(radio_map.print_columns[likest], weights, minlength=len(radio_map.cells))
-    alike = np.flatnonzero(by_cell > 0)  # of booleans that is five times as fast
-    near = _spread(radio_map, alike, by_cell[alike].astype(np.float32), PRINT_REACH_M, 0.0)
-    near += np.float32(FEW_PRINTS) * average
-    near /= radio_map.print_density + np.float32(FEW_PRINTS)
-    # A power by way of its logarithm takes a quarter of the time.
-    return np.asarray(np.exp(np.float32(PRINTS_COUNT) * np.log(near)))
+def _recognised(radio_map: RadioMap, lately: Levels) -> tuple[Floats, float]:
+    """How alike what was heard lately is to the prints around each cell, and to a print anywhere.
 
-
-def _heard(radio_map: RadioMap, now: Levels, columns: NDArray[np.intp]) -> NDArray[np.float32]:
-    """How likely, at each of these cells, the next things heard are these, against the likeliest cell."""
-    rows = sorted(now, key=lambda row: (-now[row], row))[:MOST_HEARD]
-    surprise = np.zeros(len(columns), np.float32)
-    for row in rows:
-        place = (min(max(now[row], LEVELS_DBM[0]), LEVELS_DBM[-1]) - LEVELS_DBM[0]) / (
-            LEVELS_DBM[1] - LEVELS_DBM[0]
-        )
-        below = min(len(LEVELS_DBM) - 2, int(place))
-        above = np.float32(place - below)
-        levels = radio_map.surprise[row, below : below + 2, columns]
-        surprise += (1 - above) * levels[:, 0] + above * levels[:, 1]
-    surprise *= np.float32(SURPRISE_STEP * SHARES_COUNT * len(rows) ** -TOGETHER)
-    return np.asarray(np.exp(surprise.min() - surprise), np.float32)
-
-
-def _spread(
-    radio_map: RadioMap,
-    columns: NDArray[np.intp],
-    weights: NDArray[np.float32],
-    reach_m: float,
-    climbing: float,
-) -> NDArray[np.float32]:
-    """The weights of some cells spread around them; the share `climbing` goes on to the floors next to theirs too.
-
-    All in one sum over (cell, step away from it): few cells carry a belief, so that beats blurring whole floors.
+    What counts is the root of their sum by the number of prints around. The root, since what is heard now is a part
+    of it and counts once more by itself.
     """
-    steps, shares = radio_map.steps_around(reach_m, climbing)
-    field = radio_map.field
-    places = (field.places[columns][:, None] + steps[None, :]).ravel()
-    spread = np.bincount(places, (weights[:, None] * shares[None, :]).ravel(), minlength=field.size)
-    return spread[field.places].astype(np.float32)
+    rows = sorted(lately, key=lambda row: (-lately[row], row))[:MOST_HEARD]
+    levels = [print_level(lately[row]) for row in rows]
+    length = math.sqrt(sum(level * level for level in levels))
+    if length == 0.0 or not len(radio_map.print_columns):
+        return np.zeros(len(radio_map.cells), np.float32), 1.0
+    near, usual = compiled().recognised(
+        np.array(rows),
+        np.array([level / length for level in levels], np.float32),
+        *radio_map.postings,
+        radio_map.print_columns,
+        radio_map.field.places,
+        radio_map.field.columns,
+        *radio_map.steps_around(PRINT_REACH_M, 0.0),
+        PRINT_CUT,
+        PRINT_UNLIKENESS,
+    )
+    return near, usual * FEW_PRINTS
+
+
+def _levels(now: Levels) -> tuple[Numbers, Numbers, Floats]:
+    """The loudest rows, the step of the scale below each one's level, and how far it is on to the next one."""
+    rows = sorted(now, key=lambda row: (-now[row], row))[:MOST_HEARD]
+    lowest, highest, step = SCALE_DBM
+    places = [(min(max(now[row], lowest), highest) - lowest) / step for row in rows]
+    below = [min(len(LEVELS_DBM) - 2, int(place)) for place in places]
+    above = [place - under for place, under in zip(places, below, strict=True)]
+    return np.array(rows, np.intp), np.array(below, np.intp), np.array(above, np.float32)
+
+
+def kept(likely: Likely, site: str, number: int, at: datetime) -> Belief:
+    """What is remembered of a belief: its likeliest cells and the weight of each against the likeliest."""
+    walking, resting = compiled().steps_of(likely.parts, WEIGHT_STEPS)
+    cells = likely.columns.astype("<u2").tobytes()
+    return Belief(site, number, at, cells, walking.tobytes(), resting.tobytes(), round(likely.rested_s, 1))
+
+
+def place_of(surveyed: Surveyed, likely: Likely, heard: Sequence[str]) -> Located:
+    """A belief told as a place: the middle of it on its likeliest floor, the 68 % radius there, and the zones."""
+    radio_map, lattice = surveyed.radio_map, surveyed.radio_map.lattice
+    floor, x, y, square, of_zones = compiled().told(
+        likely.columns,
+        likely.parts.sum(axis=0),
+        radio_map.floors,
+        radio_map.middles,
+        surveyed.zones_of_cells,
+        surveyed.shares_of_cells,
+        len(lattice.floors),
+        max(1, len(surveyed.zones)),
+    )
+    longitude, latitude = lattice.degrees(x, y)
+    accuracy_m = ONE_SIGMA * math.sqrt(max(0.0, square - x * x - y * y))
+    likely_zones = np.flatnonzero(of_zones > LEAST_SHARE)
+    shares = of_zones[likely_zones].round(4).tolist()
+    zones = sorted(
+        (-share, surveyed.zones[zone]) for share, zone in zip(shares, likely_zones.tolist(), strict=True)
+    )
+    each = round(1 / len(heard), 4)
+    return Located(
+        source="radio_map",
+        zones=tuple((zone, -share) for share, zone in zones),
+        longitude=round(longitude, 7),
+        latitude=round(latitude, 7),
+        accuracy_m=round(max(accuracy_m, lattice.step_m / 2), 2),
+        floor=lattice.floors[floor],
+        beacons=tuple((name, each) for name in heard),
+        rested_s=round(likely.rested_s * float(likely.parts[1].sum()), 1),
+    )

@@ -129,7 +129,8 @@ class _Hears(threading.Thread):
 
 def main(folder: Path) -> None:
     """What the learning process does."""
-    from beacon_service.positioning.learning import learn  # noqa: PLC0415 - whoever runs it need not load it
+    from beacon_service.positioning.belief import prepare  # noqa: PLC0415 - whoever runs it need not load it
+    from beacon_service.positioning.learning import learn  # noqa: PLC0415
     from beacon_service.zones.radio_map import packed  # noqa: PLC0415
 
     os.nice(NICENESS)
@@ -144,6 +145,9 @@ def main(folder: Path) -> None:
     (folder / "map").write_bytes(packed(learned))
     report: Any = dict(learned.report) | {"floors": list(learned.lattice.floors)}
     (folder / "report").write_bytes(msgspec.json.encode(report))
+    # What it takes to locate by it is compiled once for all processes of the machine.
+    _say(Told(1.0, "preparing"))
+    prepare(learned)
 
 
 def _say(told: Told) -> None:

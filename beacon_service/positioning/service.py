@@ -11,6 +11,7 @@ from beacon_service.configuration import service as configuration
 from beacon_service.configuration.store import lock
 from beacon_service.errors import Conflict, Invalid, NotFound, fault
 from beacon_service.positioning import store
+from beacon_service.positioning.belief import prepare
 from beacon_service.positioning.surveys import MapKey, pack, walk_flaws
 from beacon_service.web.faults import MOST_FAULTS
 from beacon_service.zones.radio_map import RadioMapError, unpacked
@@ -98,10 +99,12 @@ def deactivate(session: Session, site: str, edit: Edit) -> None:
 def radio_map(connection: Connection, site: str, number: int, sha256: str) -> RadioMap | None:
     """The map that the configuration names; None, and an error in the log, where it is not what it was."""
     try:
-        return _read(store.stored_map(connection, MapKey(site, number)), sha256)
-    except RadioMapError as error:
+        found = _read(store.stored_map(connection, MapKey(site, number)), sha256)
+        prepare(found)
+    except (RadioMapError, RuntimeError) as error:
         log.error("a radio map cannot be used", site=site, number=number, reason=str(error))  # noqa: TRY400
         return None
+    return found
 
 
 def require_site(connection: Connection, site: str) -> None:

@@ -21,11 +21,11 @@ INSIDE = 0.5
 # The likeliest of the zones of a floor, by beacons, with at least this: less is a guess among five and more.
 LIKELIEST = 0.2
 # How much likelier than the zone that one is held to be in another must be. At 1.0 a phone on the border of two
-# zones changes with every fading; past 2.0 it lags behind a walker. Chosen on recorded walks.
-AHEAD = 1.5
-# The same for a phone that more likely rests than walks: it has not gone anywhere, so only its place can have been
-# mistaken, and that takes more to say.
-AHEAD_RESTING = 5.0
+# zones changes with every fading; past 2.5 it lags behind a walker. Chosen on recorded walks.
+AHEAD = 2.0
+# A phone that rests has not gone anywhere, so only its place can have been mistaken, and that grows less likely
+# with time: by as much again for every ten seconds of rest.
+SETTLES_S = 10.0
 # At most three of 25 points. At a straight border that is one 68 % radius outside; anything nearer is noise.
 OUTSIDE = 0.15
 # Probabilities are rounded; zones whose shares add up to more than one overlap, and one may be in both.
@@ -38,6 +38,7 @@ class Contest(NamedTuple):
     rival: float = 0.0  # the likeliest of them
     incumbent: float = 0.0  # the likeliest of those that one is held to be in
     nowhere: float = 0.0  # in no zone so deeply nested
+    held: bool = False  # whether one is held to be in the zone itself
 
 
 UNCONTESTED = Contest()
@@ -53,6 +54,7 @@ def contest(
         rival=max((p for _, p in rivals), default=0.0),
         incumbent=max((p for other, p in rivals if other.key in held), default=0.0),
         nowhere=max(0.0, 1 - probability - sum(p for _, p in peers)),
+        held=zone.key in held,
     )
 
 
@@ -63,8 +65,9 @@ def evidence(zone: Zone | None, located: Located, probability: float, against: C
     if probability >= SURE:
         return "sure"
     least = INSIDE if located.source == "position" else LIKELIEST
-    ahead = AHEAD if located.resting < 0.5 else AHEAD_RESTING
-    if probability >= max(least, against.rival, against.nowhere, ahead * against.incumbent):
+    ahead = AHEAD * (1 + located.rested_s / SETTLES_S)
+    rival = against.rival / ahead if against.held else against.rival
+    if probability >= max(least, rival, against.nowhere, ahead * against.incumbent):
         # A belief already weighs all pings so far, so no second one need agree.
         return "sure" if located.source == "radio_map" else "inside"
     if against.incumbent >= max(least, ahead * probability):

@@ -111,7 +111,7 @@ class Belief(msgspec.Struct, frozen=True, array_like=True):
     """Where an installation is believed to be at a surveyed site, as one of its radio maps numbers the cells.
 
     `cells` are columns of the map, ascending, two bytes each; `walking` and `resting` weigh, a byte each, that the
-    phone walks by there and that it stays there (see `positioning.belief`).
+    phone walks by there and that it rests there, for `rested_s` by now (see `positioning.belief`).
     """
 
     site: str
@@ -120,6 +120,7 @@ class Belief(msgspec.Struct, frozen=True, array_like=True):
     cells: bytes
     walking: bytes
     resting: bytes
+    rested_s: float = 0.0
 
 
 class Located(msgspec.Struct, frozen=True):
@@ -136,7 +137,7 @@ class Located(msgspec.Struct, frozen=True):
     accuracy_m: float | None = None
     floor: str | None = None
     beacons: tuple[tuple[str, float], ...] = ()  # used, with their weight
-    resting: float = 0.0  # how likely the phone is not on its way, where that is known
+    rested_s: float = 0.0  # for how long it has not gone anywhere, on average over what is believed
 
     def probability(self, zone: str) -> float:
         return next((p for key, p in self.zones if key == zone), 0.0)

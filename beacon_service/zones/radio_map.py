@@ -40,6 +40,8 @@ PRINT_S = 2
 TAIL, WIDEST = 3.7, 10
 # Around each print, the cells that sound like it.
 PRINT_REACH_M = 4.0
+# Cells with few prints around are taken to be as alike as the average print, with this weight.
+FEW_PRINTS = 1.0
 
 
 class RadioMapError(ValueError):
@@ -99,10 +101,13 @@ class Lattice:
 
 
 class Field(NamedTuple):
-    """Where each column of a map lies on its field, and how far it is there to the next row and the next floor."""
+    """Where each column of a map lies on its field, and which column lies at each place (-1: none).
+
+    It is so far to the next row (`across`) and to the next floor (`storey`).
+    """
 
     places: NDArray[np.intp]
-    size: int
+    columns: NDArray[np.int32]
     across: int
     storey: int
 
@@ -158,9 +163,15 @@ class RadioMap:
         return self._walkable_within[reach_m]
 
     @cached_property
-    def centres(self) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-        """Of each column: its floor's number, and the metres east and north to the middle of its cell."""
-        return self.lattice.centres(self.cells.astype(np.intp))
+    def floors(self) -> NDArray[np.intp]:
+        """The number of each column's floor."""
+        return self.lattice.centres(self.cells.astype(np.intp))[0]
+
+    @cached_property
+    def middles(self) -> NDArray[np.float64]:
+        """Of each column the metres east and north to the middle of its cell, (n, 2)."""
+        _, x, y = self.lattice.centres(self.cells.astype(np.intp))
+        return np.stack([x, y], axis=1)
 
     @cached_property
     def field(self) -> "Field":
@@ -170,7 +181,9 @@ class RadioMap:
         across = self.lattice.columns + 2 * WIDEST
         storey = (self.lattice.rows + 2 * WIDEST) * across
         places = (floor + 1) * storey + (row + WIDEST) * across + column + WIDEST
-        return Field(places, (len(self.lattice.floors) + 2) * storey, across, storey)
+        columns = np.full((len(self.lattice.floors) + 2) * storey, -1, np.int32)
+        columns[places] = np.arange(len(places))
+        return Field(places, columns, across, storey)
 
     def steps_around(self, reach_m: float, climbing: float) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Steps on the field to all cells within reach, and the normal curve at each; kept.
@@ -197,20 +210,26 @@ class RadioMap:
         return self.places[self.print_cells].astype(np.intp)
 
     @cached_property
-    def print_norms(self) -> NDArray[np.float32]:
-        """The length of each print as a vector."""
+    def postings(self) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
+        """Where each transmitter's begin, the prints that hold it, and its share of each one's length as a vector.
+
+        A print holds five of hundreds, so that these are a hundredth of the table.
+        """
         squares = np.zeros(self.prints.shape[1], np.float32)
         for row in self.prints:  # row by row: all at once would take four times the memory of the prints
             squares += np.square(row, dtype=np.float32)
-        return np.sqrt(np.maximum(squares, 1.0))
+        rows, found = np.nonzero(self.prints)
+        starts = np.searchsorted(rows, np.arange(len(self.prints) + 1))
+        return starts, found, (self.prints[rows, found] / np.sqrt(squares[found])).astype(np.float32)
 
     @cached_property
-    def print_density(self) -> NDArray[np.float32]:
-        """How many prints lie around each cell."""
+    def print_rarity(self) -> NDArray[np.float32]:
+        """One by the number of prints around each cell and `FEW_PRINTS` more."""
         lattice = self.lattice
         counts = np.bincount(self.print_cells, minlength=lattice.size).astype(np.float32)
         image = counts.reshape(len(lattice.floors), lattice.rows, lattice.columns)
-        return blur(lattice, image, PRINT_REACH_M).ravel()[self.cells]
+        around = blur(lattice, image, PRINT_REACH_M).ravel()[self.cells]
+        return np.asarray(1 / (around + FEW_PRINTS), np.float32)
 
     @cached_property
     def prior(self) -> NDArray[np.float32]:

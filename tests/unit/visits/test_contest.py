@@ -3,8 +3,18 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from beacon_service.visits.evidence import AHEAD, INSIDE, LIKELIEST, UNCONTESTED, Contest, contest, evidence
+from beacon_service.visits.evidence import (
+    AHEAD,
+    INSIDE,
+    LIKELIEST,
+    SETTLES_S,
+    UNCONTESTED,
+    Contest,
+    contest,
+    evidence,
+)
 from tests.factories.catalogue import floor_document, places, square, zone_document
 from tests.factories.presence import follow, seen, told
 
@@ -27,8 +37,9 @@ def zone(name, world=ARCADE):
     return world.zones[f"shop/{name}"]
 
 
-def by_map(accuracy_m=3.0, **zones):
-    return seen(accuracy_m=accuracy_m, source="radio_map", floor="ground", **zones)
+def by_map(accuracy_m=3.0, rested_s=0.0, **zones):
+    located = seen(accuracy_m=accuracy_m, source="radio_map", floor="ground", **zones)
+    return structs.replace(located, rested_s=rested_s)
 
 
 def by_beacons(**zones):
@@ -55,7 +66,7 @@ def test_rivals_are_the_other_zones_that_a_ping_names():
 
 
 def test_one_is_not_ones_own_rival():
-    assert among("cafe", 0.4, held=["cafe"]) == Contest(0.0, 0.0, pytest.approx(0.6))
+    assert among("cafe", 0.4, held=["cafe"]) == Contest(0.0, 0.0, pytest.approx(0.6), held=True)
 
 
 @pytest.mark.parametrize(("other", "rival"), [(0.4, 0.4), (0.4009, 0.4009), (0.41, 0.0), (0.9, 0.0)])
@@ -127,6 +138,29 @@ def test_another_zone_must_be_clearly_likelier_than_the_one_that_one_is_in(ahead
 
     assert inside(presence) == ({"bar"} if entered else {"cafe"})
     assert [one for one in told(moves) if "bar" in one] == (["bar entered 1"] if entered else [])
+
+
+@pytest.mark.parametrize(
+    ("rested_s", "ahead", "moves"),
+    [
+        (0.0, 2 * AHEAD - 0.1, 1),
+        (SETTLES_S, 2 * AHEAD - 0.1, 0),
+        (SETTLES_S, 2 * AHEAD + 0.1, 1),
+        (600.0, 5.0, 0),
+    ],
+)
+def test_the_longer_a_phone_rests_the_more_it_takes_to_move_it_next_door(rested_s, ahead, moves):
+    ping = by_map(cafe=0.16, bar=round(0.16 * ahead, 4), rested_s=rested_s)
+    _, told_of = follow([(0, by_map(cafe=0.95)), (20, ping)], ARCADE)
+    assert told(told_of) == ["cafe entered 0", *["bar entered 20"] * moves]
+
+
+@pytest.mark.parametrize("source", [by_map, by_beacons])
+def test_who_is_held_though_another_zone_is_a_little_likelier_is_there_for_hours(source):
+    """It is no doubt that would run out after seven minutes: that zone was not overtaken."""
+    pings = [(0, source(cafe=0.95)), *((5 * n, source(cafe=0.4, bar=0.55)) for n in range(1, 2000))]
+    _, moves = follow(pings, ARCADE)
+    assert [one.split(" ")[:2] for one in told(moves)] == [["cafe", "entered"]]
 
 
 def test_the_first_entry_need_not_be_ahead_of_anything():

@@ -1,0 +1,94 @@
+"""A phone that lies still at a surveyed site is in one zone, and gone when it is taken away.
+
+Each ping is far noisier than the survey was, and every sixth second is silent.
+"""
+
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from beacon_service.campaigns.programme import Programme
+from beacon_service.customers.model import Customer, Installation
+from beacon_service.engine import Catalogue, Ping, World, follow
+from beacon_service.visits.model import Presence
+from tests.factories.presence import at
+from tests.factories.surveyed import WING_M, WINGS, hearing, surveyed_places
+
+HOUR_S = 3600
+SILENT_SHARE, NOISE_DB = 0.17, 6.0
+# A first ping may hold but one faint transmitter; by then the belief has settled.
+SETTLED_S = 60
+
+
+@pytest.fixture(scope="module")
+def catalogue():
+    return Catalogue.of(1, surveyed_places(), Programme())
+
+
+class Held:
+    """One installation and the zones that it enters: (second, wing)."""
+
+    def __init__(self, catalogue, seed):
+        self.catalogue, self.random = catalogue, Random(seed)
+        self.presence, self.second, self.entered = Presence(), 0, []
+
+    def hear(self, x_m):
+        self.second += 1
+        heard = hearing(self.random, 0, x_m, 3.0, noise_db=NOISE_DB)
+        if self.random.random() < SILENT_SHARE or not heard:
+            return
+        now = at(self.second)
+        ping = Ping(1, str(self.second), now, 0, 0, "", sightings=heard)
+        installation = Installation(1, "1", 1, location=True, presence=self.presence)
+        customer = Customer(1, "1", anonymous=True, attributes={}, marketing=False)
+        followed, changed = follow(
+            self.catalogue, World({1: installation}, {1: customer}, {}, {}), [ping], now
+        )
+        self.presence = changed.get(1, self.presence)
+        moves = [move for one in followed for move, _ in one.moves if move.type == "entered"]
+        self.entered += [(self.second, move.zone.removeprefix("shop/ground-")) for move in moves]
+
+    def lie(self, x_m, seconds):
+        for _ in range(seconds):
+            self.hear(x_m)
+
+
+def wing(x_m):
+    return WINGS[int(x_m / WING_M)]
+
+
+# Up to a metre from the border of two wings; eight transmitters tell a place within four.
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("x_m", [5, 10, 15, 17, 19, 21, 23, 25, 30, 39, 41, 50, 55])
+def test_who_lies_still_for_an_hour_changes_no_zone(catalogue, x_m, seed):
+    phone = Held(catalogue, seed)
+    phone.lie(x_m, HOUR_S)
+
+    late = [entry for entry in phone.entered if entry[0] > SETTLED_S]
+    assert late == []
+    assert phone.entered
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("x_m", [8, 30, 52])
+def test_who_lies_well_inside_is_held_to_be_there(catalogue, x_m, seed):
+    phone = Held(catalogue, seed)
+    phone.lie(x_m, SETTLED_S)
+    assert phone.entered[-1][1] == wing(x_m)
+    assert len(phone.entered) <= 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_who_has_rested_for_an_hour_and_walks_off_is_noticed_within_seconds(catalogue, seed):
+    phone = Held(catalogue, seed)
+    phone.lie(5, HOUR_S)
+    rested = len(phone.entered)
+
+    for step in range(50):  # a metre a second
+        phone.hear(5 + step)
+    phone.lie(55, 10)
+    walked = [(second - HOUR_S, name) for second, name in phone.entered[rested:]]
+    assert [name for _, name in walked] == ["middle", "east"]
+    assert all(second <= crossed + 12 for (second, _), crossed in zip(walked, (15, 35), strict=True))
+    assert all(before < after for before, after in pairwise(second for second, _ in walked))
