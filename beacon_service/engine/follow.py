@@ -90,7 +90,7 @@ def _sense(
     if verdict.status != "accepted":
         return _Halfway(cause, verdict)
     presences[installation.key], moves = fire(before, cause.at, catalogue.places)
-    remembered = Remembered(before.heard, before.belief, installation.model)
+    remembered = Remembered(before.heard, before.belief, before.rest, installation.model)
     sensed = sense(catalogue.places, remembered, cause.sightings, cause.position, cause.at)
     return _Halfway(cause, verdict, _timed(moves), sensed)
 
@@ -112,6 +112,7 @@ def _advance(
         moved,
         heard=halfway.sensed.heard,
         belief=halfway.sensed.belief,
+        rest=halfway.sensed.rest,
         lag_ms=int((now - cause.at) / _MILLISECOND),
         offset_ms=cause.offset_ms,
         ping=(cause.received_on, cause.ping_id),

@@ -25,14 +25,13 @@ from beacon_service.zones.radio_map import (
 )
 from beacon_service.zones.surveyed import Surveyed
 
-# People walk 0.5 to 2 m/s and turn; metres per axis and root second. That is more than they walk: of two ways that
-# sound alike, the belief must still hold the other one when the next seconds tell.
-WALK_M = 4.0
+# People walk 0.5 to 2 m/s and turn; per axis and second. Less lags behind who walks briskly, more flaps.
+WALK_M = 2.8
 # Of phones of which nothing is known, the share that rests; and the share a second of walkers that comes to rest.
 RESTING, STOPS = 0.1, 0.005
-# Who has rested for t seconds is still there s seconds later in ((10 + t) / (10 + t + s))^2 of cases: half of those
-# who just stopped walk on within 4 s, but a phone that has lain on a table for an hour will lie there on.
-SETTLES_S, LEAVING = 10.0, 2.0
+# Who has rested for t seconds is still there s seconds later in ((10 + t) / (10 + t + s))^1.5 of cases: half of those
+# who just stopped walk on within 6 s, but a phone that has lain on a table for an hour will lie there on.
+SETTLES_S, LEAVING = 10.0, 1.5
 # What makes a phone seem to have left when it never moved: a packet thrown back by a door, a passer-by's beacon.
 FLUKE = 1e-3
 # A walker that was silent for so long may be anywhere on the site.
@@ -40,7 +39,7 @@ FORGOTTEN_S = 120.0
 # Share that goes to the floors above and below at the same place: stairs, lifts, atria.
 CLIMB = 1e-4
 # Share a second that goes anywhere: what makes a belief that went astray come home.
-ASTRAY = 1e-3
+ASTRAY = 3e-3
 # Sightings of one moment err together (the hand, the body, the crowd): n of them are worth n^0.5.
 TOGETHER = 0.5
 # Prints are compared by the cosine between them; one that is off by so much counts a third.

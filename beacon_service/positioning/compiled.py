@@ -94,7 +94,7 @@ def recognised(
     for column in range(len(places)):
         if by_cell[column] > 0.0:
             _spread(near, by_cell[column], places[column], column_at, steps, shares)
-    return near, total / len(likeness)
+    return near, total / len(likeness) if total > 0.0 else 1.0  # where nothing is alike all is alike
 
 
 @njit(cache=True)

@@ -33,6 +33,7 @@ class Fix(Struct, frozen=True):
     floor: str | None
     floor_share: Callable[[Zone], float]
     beacons: tuple[tuple[str, float], ...] = ()
+    rested_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

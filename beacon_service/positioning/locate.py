@@ -16,6 +16,7 @@ from beacon_service.geo import METRES_PER_DEGREE
 from beacon_service.positioning.belief import believe, kept, place_of
 from beacon_service.positioning.fix import Fix, Hearing, is_usable, of_beacons, of_position
 from beacon_service.positioning.ranging import Level, distance_m, freshness, remember, tx_power_dbm
+from beacon_service.positioning.resting import settled
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.model import (
     NOWHERE,
@@ -24,6 +25,7 @@ from beacon_service.zones.model import (
     Heard,
     Located,
     Position,
+    Rest,
     Sighting,
     is_level,
 )
@@ -53,6 +55,7 @@ class Sensed(Struct, frozen=True):
 
     heard: tuple[Heard, ...] = ()
     belief: Belief | None = None
+    rest: Rest | None = None
     located: Located | None = None
     fix: Fix | None = None
 
@@ -62,6 +65,7 @@ class Remembered(Struct, frozen=True):
 
     heard: tuple[Heard, ...] = ()
     belief: Belief | None = None
+    rest: Rest | None = None
     model: str | None = None
 
 
@@ -85,8 +89,10 @@ def sense(
     usable = position if position is not None and is_usable(position) else None
     hearings = _hearings(places, heard, at) if levels or usable is not None else []
     if hearings:
-        return Sensed(heard, remembered.belief, fix=of_beacons(hearings))
-    return Sensed(heard, remembered.belief, fix=of_position(places, usable) if usable is not None else None)
+        there, rest = settled(remembered.rest, of_beacons(hearings), at)
+        return Sensed(heard, remembered.belief, rest, fix=there)
+    fix = of_position(places, usable) if usable is not None else None
+    return Sensed(heard, remembered.belief, remembered.rest, fix=fix)
 
 
 def locate_all(places: Places, sensed: Sequence[Sensed]) -> list[Located]:
@@ -180,6 +186,7 @@ def _located(fix: Fix, zones: tuple[tuple[str, float], ...]) -> Located:
         accuracy_m=round(fix.accuracy_m, 2),
         floor=fix.floor,
         beacons=fix.beacons,
+        rested_s=fix.rested_s,
     )
 
 

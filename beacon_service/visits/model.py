@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from beacon_service.zones.model import Belief, Heard
+from beacon_service.zones.model import Belief, Heard, Rest
 
 MoveType = Literal["entered", "dwelled", "exited"]
 StayState = Literal["entering", "inside", "exiting"]
@@ -38,6 +38,7 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
     fix: tuple[datetime, float, float, float] | None = None
     ping: tuple[str, str] | None = None  # (received_on, ping_id) that timers' decisions rest on
     belief: Belief | None = None  # at a surveyed site
+    rest: Rest | None = None  # where beacons are heard
 
     @property
     def lag(self) -> timedelta:

@@ -123,6 +123,17 @@ class Belief(msgspec.Struct, frozen=True, array_like=True):
     rested_s: float = 0.0
 
 
+class Rest(msgspec.Struct, frozen=True, array_like=True):
+    """Where the fixes of an installation that hears beacons have stayed together; `away_at`: since when they do not."""
+
+    at: datetime
+    rested_s: float
+    longitude: float
+    latitude: float
+    floor: str | None
+    away_at: datetime | None = None
+
+
 class Located(msgspec.Struct, frozen=True):
     """Where a ping was held to be. `zones`: each zone that may hold it, with the probability, most probable first.
 
@@ -137,7 +148,7 @@ class Located(msgspec.Struct, frozen=True):
     accuracy_m: float | None = None
     floor: str | None = None
     beacons: tuple[tuple[str, float], ...] = ()  # used, with their weight
-    rested_s: float = 0.0  # for how long it has not gone anywhere, on average over what is believed
+    rested_s: float = 0.0  # for how long it has not gone anywhere, as far as is known
 
     def probability(self, zone: str) -> float:
         return next((p for key, p in self.zones if key == zone), 0.0)

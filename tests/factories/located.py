@@ -5,5 +5,5 @@ from beacon_service.positioning.locate import Remembered, locate_all, sense
 
 def locate(places, memory, sightings, position, at, *, belief=None, model=None):
     """Where the ping is held to be, and what its phone remembers of transmitters from then on."""
-    sensed = sense(places, Remembered(memory, belief, model), sightings, position, at)
+    sensed = sense(places, Remembered(memory, belief, model=model), sightings, position, at)
     return locate_all(places, [sensed])[0], sensed.heard

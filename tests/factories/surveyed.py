@@ -142,7 +142,7 @@ class Phone:
 
     def ping(self, sightings, *, after_s=1.0, position=None):
         self.seconds += after_s
-        remembered = Remembered(self.heard, self.belief, self.model)
+        remembered = Remembered(self.heard, self.belief, model=self.model)
         sensed = sense(self.places, remembered, sightings, position, at(self.seconds))
         self.heard, self.belief = sensed.heard, sensed.belief
         return locate_all(self.places, [sensed])[0]
