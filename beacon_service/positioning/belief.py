@@ -70,7 +70,7 @@ Numbers = NDArray[np.intp]
 
 @cache
 def compiled() -> ModuleType:
-    """Loaded when it is first needed: it takes a second and 100 MB, which a service without a survey can spare."""
+    """Loaded when it is first needed: it takes a second and 130 MB, which a service without a survey can spare."""
     from beacon_service.positioning import compiled as module  # noqa: PLC0415
 
     return module
