@@ -4,14 +4,20 @@ A forward filter, so only the past counts. What is kept of it between two pings 
 byte of weight each. The numbers were chosen by cross-validation over survey walks (docs/positioning.md).
 """
 
+import atexit
 import math
+import shutil
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from beacon_service.zones.model import Belief, Located
@@ -63,29 +69,64 @@ LEAST_SHARE = 1e-3
 # curve in the plane that is sqrt(-ln(1 - 0.68)) times the root of the mean square distance.
 ONE_SIGMA = math.sqrt(-math.log(1 - 0.68))
 
+log = structlog.get_logger()
+
 Levels = Mapping[int, float]  # transmitter's row -> dBm
 Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
 
+COMPILED = "beacon_service.positioning.compiled"
+
+
 @cache
 def compiled() -> ModuleType:
     """Loaded when it is first needed: it takes a second and 130 MB, which a service without a survey can spare."""
-    from beacon_service.positioning import compiled as module  # noqa: PLC0415
-
-    return module
+    return import_module(COMPILED)
 
 
 def prepare(radio_map: RadioMap) -> None:
-    """Load and work out all that the first phones there would wait for. RuntimeError where nothing can be compiled.
+    """Load and work out all that the first phones there would wait for; raises what makes the map unusable.
 
     On a machine that has never done so it compiles, which takes ten seconds.
     """
+    try:
+        _try(radio_map)
+    except Exception as error:  # noqa: BLE001 - what a full disk or a damaged file raises is Numba's affair
+        log.warning("compiling for this process alone", reason=f"{type(error).__name__}: {error}")
+        _keep_apart()
+        _try(radio_map)
+
+
+def _try(radio_map: RadioMap) -> None:
     began_at = datetime(2000, 1, 1, tzinfo=UTC)
     heard = {0: -70.0} if radio_map.transmitters else {}
     first = believe(radio_map, None, heard, heard, began_at)
-    before = kept(first, "", 0, began_at)
-    believe(radio_map, before, heard, heard, began_at + timedelta(seconds=1))
+    likely = believe(radio_map, kept(first, "", 0, began_at), heard, heard, began_at + timedelta(seconds=1))
+    zones, shares = (
+        np.zeros((len(radio_map.cells), 1), np.intp),
+        np.ones((len(radio_map.cells), 1), np.float32),
+    )
+    compiled().told(
+        likely.columns,
+        likely.parts.sum(axis=0),
+        radio_map.floors,
+        radio_map.middles,
+        zones,
+        shares,
+        len(radio_map.lattice.floors),
+        1,
+    )
+
+
+def _keep_apart() -> None:
+    """Where what was compiled cannot be read or kept, a folder of this process will do."""
+    config = import_module("numba").config
+    folder = tempfile.mkdtemp(prefix="beacon-service-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    config.CACHE_DIR = folder
+    sys.modules.pop(COMPILED, None)
+    compiled.cache_clear()
 
 
 class Likely(NamedTuple):
@@ -163,10 +204,12 @@ def _moved(radio_map: RadioMap, before: Belief | None, at: datetime) -> tuple[Fl
 
 def _fits(before: Belief, radio_map: RadioMap) -> bool:
     """Machine code reads what it is told to read: no cell may be one that the map does not have."""
-    cells = np.frombuffer(before.cells, "<u2")
-    return 0 < len(cells) == len(before.walking) == len(before.resting) and int(cells.max()) < len(
-        radio_map.cells
-    )
+    count = len(before.walking)
+    if not 0 < count == len(before.resting) == len(before.cells) / 2:
+        return False
+    weighs = min(before.walking) < len(WEIGHTS) - 1 or min(before.resting) < len(WEIGHTS) - 1
+    known = int(np.frombuffer(before.cells, "<u2").max()) < len(radio_map.cells)
+    return weighs and known and 0.0 <= before.rested_s < math.inf
 
 
 def _rounded_s(elapsed_s: float) -> float:

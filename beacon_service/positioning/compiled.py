@@ -88,7 +88,8 @@ def recognised(
             if alike > max(0.0, most - cut):
                 weight = math.exp((alike - 1.0) / unlikeness)
                 total += weight
-                by_cell[print_columns[prints[k]]] += weight
+                if print_columns[prints[k]] >= 0:
+                    by_cell[print_columns[prints[k]]] += weight
                 likeness[prints[k]] = 0.0  # each once
     near = np.zeros(len(places), np.float32)
     for column in range(len(places)):
@@ -185,7 +186,7 @@ def settled(resting: Floats, likelihood: Floats, fluke: float, news: float) -> F
 def likeliest(walking: Floats, resting: Floats, most: int, per_nat: float) -> tuple[Numbers, Floats]:
     """At most so many of the heaviest, none 255 steps below the heaviest; and their two weights, in all one.
 
-    By counting how many are how many steps below it, which is quicker than sorting; of equals the first.
+    By counting how many are how many steps below it, which is quicker than sorting; of equals evenly many.
     """
     heaviest = 0.0
     for k in range(len(walking)):
@@ -203,10 +204,13 @@ def likeliest(walking: Floats, resting: Floats, most: int, per_nat: float) -> tu
         last += 1
     found = np.empty(most, np.intp)
     parts = np.empty((2, most), np.float32)
-    count, total = 0, 0.0
+    count, total, equal = 0, 0.0, 0
     for k in range(len(walking)):
-        if steps[k] < last or (steps[k] == last < 255 and room > 0):
-            room -= steps[k] == last
+        taken = steps[k] < last
+        if steps[k] == last < 255:
+            taken = (equal + 1) * room // counts[last] > equal * room // counts[last]
+            equal += 1
+        if taken:
             found[count], parts[0, count], parts[1, count] = k, walking[k], resting[k]
             total += walking[k] + resting[k]
             count += 1

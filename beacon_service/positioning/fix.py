@@ -32,6 +32,7 @@ class Fix(Struct, frozen=True):
     accuracy_m: float
     floor: str | None
     floor_share: Callable[[Zone], float]
+    site: str | None = None  # of its beacons; a position may be at any
     beacons: tuple[tuple[str, float], ...] = ()
     rested_s: float = 0.0
 
@@ -70,7 +71,7 @@ def of_beacons(hearings: Sequence[Hearing]) -> Fix:
         return shares.get(zone.floor, 0.0) if zone.site == site else 0.0
 
     beacons = tuple((str(beacon), -weight) for weight, beacon in used)
-    return Fix("beacons", longitude, latitude, accuracy_m, floor, floor_share, beacons)
+    return Fix("beacons", longitude, latitude, accuracy_m, floor, floor_share, site, beacons)
 
 
 def of_position(places: Places, position: Position) -> Fix:

@@ -7,6 +7,7 @@ still in doubtful ones. `docs/positioning.md` tells the method with worked value
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import numpy as np
 from msgspec import Struct
@@ -33,6 +34,9 @@ from beacon_service.zones.radio_map import PRINT_S
 from beacon_service.zones.surveyed import Surveyed
 
 PRINT_SPAN = timedelta(seconds=PRINT_S)
+UNUSED = timedelta(minutes=15)
+
+Remains = TypeVar("Remains", Belief | None, Rest | None)
 
 # The plane normal distribution as 25 points of equal weight: the centre and rings of 6, 9 and 9, at the
 # quantiles 0.16, 0.46 and 0.82, the middles of their shares. Radii are in units of the 68 % radius:
@@ -90,9 +94,15 @@ def sense(
     hearings = _hearings(places, heard, at) if levels or usable is not None else []
     if hearings:
         there, rest = settled(remembered.rest, of_beacons(hearings), at)
-        return Sensed(heard, remembered.belief, rest, fix=there)
-    fix = of_position(places, usable) if usable is not None else None
-    return Sensed(heard, remembered.belief, remembered.rest, fix=fix)
+        return Sensed(heard, _lately(remembered.belief, at), rest, fix=there)
+    if usable is not None:
+        return Sensed(heard, _lately(remembered.belief, at), fix=of_position(places, usable))
+    return Sensed(heard, _lately(remembered.belief, at), _lately(remembered.rest, at))
+
+
+def _lately(what: Remains, at: datetime) -> Remains:
+    """Neither a belief nor a rest is kept for long by pings that say nothing of it."""
+    return what if what is None or at - what.at < UNUSED else None
 
 
 def locate_all(places: Places, sensed: Sequence[Sensed]) -> list[Located]:
@@ -159,6 +169,7 @@ def _sense_by_map(
     return Sensed(
         heard,
         kept(likely, surveyed.site, surveyed.number, at),
+        _lately(remembered.rest, at),
         located=place_of(surveyed, likely, [radio_map.transmitters[row] for row in sorted(now)]),
     )
 

@@ -22,6 +22,8 @@ FARTHEST, PATIENCE_S = 1.5, 10.0
 LEAVES_S, LEAVES_AT_MOST_S = 3.0, 15.0
 # The mean is of so long at the most: shops move their beacons, and levels change with the crowd.
 LONGEST_MEAN_S = 600.0
+# Two pings far apart tell little of what was between them.
+PAUSE_S = 5.0
 # What was before a longer silence says nothing of rest.
 FORGOTTEN = timedelta(minutes=2)
 
@@ -40,13 +42,15 @@ def settled(before: Rest | None, fix: Fix, at: datetime) -> tuple[Fix, Rest]:
 
 
 def _begun(fix: Fix, at: datetime) -> Rest:
-    return Rest(at, 0.0, fix.longitude, fix.latitude, fix.floor)
+    return Rest(at, 0.0, fix.longitude, fix.latitude, fix.accuracy_m, fix.site, fix.floor)
 
 
 def _is_there(rest: Rest, fix: Fix) -> bool:
+    """A fix that is wider than those of the rest is no reason to stay."""
     patience = min(FARTHEST, 1 + math.log1p(rest.rested_s / PATIENCE_S))
     away_m = distance_m(rest.longitude, rest.latitude, fix.longitude, fix.latitude)
-    return fix.floor == rest.floor and away_m <= fix.accuracy_m * patience
+    near_m = min(fix.accuracy_m, rest.accuracy_m) * patience
+    return (fix.site, fix.floor) == (rest.site, rest.floor) and away_m <= near_m
 
 
 def _has_left(rest: Rest, at: datetime) -> bool:
@@ -55,15 +59,18 @@ def _has_left(rest: Rest, at: datetime) -> bool:
 
 
 def _prolonged(rest: Rest, fix: Fix, at: datetime) -> Rest:
-    elapsed_s = max(0.0, (at - rest.at).total_seconds())
+    elapsed_s = min(PAUSE_S, max(0.0, (at - rest.at).total_seconds()))
     rested_s = rest.rested_s + elapsed_s
     share = elapsed_s / min(rested_s, LONGEST_MEAN_S) if elapsed_s else 0.0
     east = (fix.longitude - rest.longitude + 180.0) % 360.0 - 180.0
     return Rest(
         at=max(at, rest.at),
         rested_s=round(rested_s, 1),
-        longitude=round((rest.longitude + share * east + 180.0) % 360.0 - 180.0, 7),
-        latitude=round(rest.latitude + share * (fix.latitude - rest.latitude), 7),
+        # To a tenth of a millimetre: what is rounded away at each step would hold the mean fast.
+        longitude=round((rest.longitude + share * east + 180.0) % 360.0 - 180.0, 9),
+        latitude=round(rest.latitude + share * (fix.latitude - rest.latitude), 9),
+        accuracy_m=round(rest.accuracy_m + share * (fix.accuracy_m - rest.accuracy_m), 2),
+        site=rest.site,
         floor=rest.floor,
     )
 
@@ -72,12 +79,14 @@ def _resting(rest: Rest, fix: Fix) -> Fix:
     """At the mean of the rest, on its floor: half a minute has told that for sure."""
 
     def floor_share(zone: Zone) -> float:
-        return fix.floor_share(zone) if zone.floor is None else float(zone.floor == rest.floor)
+        there = zone.site == rest.site and zone.floor == rest.floor
+        return fix.floor_share(zone) if zone.floor is None else float(there)
 
     return replace(
         fix,
         longitude=rest.longitude,
         latitude=rest.latitude,
+        site=rest.site,
         floor=rest.floor,
         floor_share=floor_share,
         rested_s=rest.rested_s,

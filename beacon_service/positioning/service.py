@@ -101,7 +101,7 @@ def radio_map(connection: Connection, site: str, number: int, sha256: str) -> Ra
     try:
         found = _read(store.stored_map(connection, MapKey(site, number)), sha256)
         prepare(found)
-    except (RadioMapError, RuntimeError) as error:
+    except (RadioMapError, ArithmeticError, LookupError, OSError, RuntimeError, ValueError) as error:
         log.error("a radio map cannot be used", site=site, number=number, reason=str(error))  # noqa: TRY400
         return None
     return found

@@ -24,8 +24,8 @@ LIKELIEST = 0.2
 # zones changes with every fading; past 2.5 it lags behind a walker. Chosen on recorded walks.
 AHEAD = 2.0
 # A phone that rests has not gone anywhere, so only its place can have been mistaken, and that grows less likely
-# with time: by as much again for every ten seconds of rest.
-SETTLES_S = 10.0
+# with time: by as much again for every ten seconds of rest. A zone less likely than one in twenty is not held so.
+SETTLES_S, UNLIKELY = 10.0, 0.05
 # At most three of 25 points. At a straight border that is one 68 % radius outside; anything nearer is noise.
 OUTSIDE = 0.15
 # Probabilities are rounded; zones whose shares add up to more than one overlap, and one may be in both.
@@ -65,17 +65,23 @@ def evidence(zone: Zone | None, located: Located, probability: float, against: C
     if probability >= SURE:
         return "sure"
     least = INSIDE if located.source == "position" else LIKELIEST
-    ahead = AHEAD * (1 + located.rested_s / SETTLES_S)
-    rival = against.rival / ahead if against.held else against.rival
-    if probability >= max(least, rival, against.nowhere, ahead * against.incumbent):
+    rival = against.rival / _ahead(located, probability) if against.held else against.rival
+    if probability >= max(
+        least, rival, against.nowhere, _ahead(located, against.incumbent) * against.incumbent
+    ):
         # A belief already weighs all pings so far, so no second one need agree.
         return "sure" if located.source == "radio_map" else "inside"
-    if against.incumbent >= max(least, ahead * probability):
+    if against.incumbent >= max(least, AHEAD * probability):
         return "outside"
     # Where another zone is about to be entered one is held here until it is: nobody is nowhere between two shops.
     if probability >= OUTSIDE or against.rival >= least or _too_vague(zone, located):
         return "doubt"
     return "outside"
+
+
+def _ahead(located: Located, incumbent: float) -> float:
+    """How much likelier than the zone that one is in, which is so likely, another must be."""
+    return AHEAD if incumbent < UNLIKELY else AHEAD * (1 + located.rested_s / SETTLES_S)
 
 
 def _too_vague(zone: Zone, located: Located) -> bool:

@@ -130,6 +130,8 @@ class Rest(msgspec.Struct, frozen=True, array_like=True):
     rested_s: float
     longitude: float
     latitude: float
+    accuracy_m: float
+    site: str | None
     floor: str | None
     away_at: datetime | None = None
 

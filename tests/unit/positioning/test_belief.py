@@ -1,5 +1,9 @@
 """Where a phone at a surveyed site is held to be: found within metres, followed by the past alone, soon forgotten."""
 
+import math
+import os
+import subprocess
+import sys
 from statistics import median
 from types import SimpleNamespace
 
@@ -211,7 +215,18 @@ def test_who_has_rested_for_an_hour_is_believed_to_be_there_after_ten_minutes_of
 
 
 @pytest.mark.parametrize(
-    "broken", [{"cells": b"\xff\xff"}, {"cells": b""}, {"walking": b""}, {"resting": b"\0\0"}]
+    "broken",
+    [
+        {"cells": b"\xff\xff"},
+        {"cells": b""},
+        {"cells": b"\0"},
+        {"walking": b""},
+        {"resting": b"\0\0"},
+        {"walking": b"\xff", "resting": b"\xff"},
+        {"rested_s": math.nan},
+        {"rested_s": math.inf},
+        {"rested_s": -11.0},
+    ],
 )
 def test_a_belief_that_is_none_of_this_map_is_forgotten(places, broken):
     """What was stored is bytes, and machine code would read whatever cell they name."""
@@ -261,6 +276,30 @@ def test_a_place_names_what_was_heard_in_this_ping(places):
     phone.ping([heard(0)])
     located = phone.ping([heard(1), heard(2), heard(2, -70)])
     assert sorted(located.beacons) == [(mac(1), 0.5), (mac(2), 0.5)]
+
+
+def test_a_machine_that_cannot_keep_what_was_compiled_compiles_for_the_process(tmp_path):
+    """A damaged file of Numba's raises whatever it likes."""
+    folder = tmp_path / "machine-code"
+    folder.mkdir()
+    script = (
+        "from tests.factories.surveyed import radio_map;"
+        "from beacon_service.positioning.belief import prepare;"
+        "prepare(radio_map())"
+    )
+
+    def run():
+        env = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
+        done = subprocess.run(
+            [sys.executable, "-c", script], env=env, capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "compiling for this process alone" not in run()
+    index = next(folder.rglob("*.nbi"))
+    index.write_bytes(b"")
+    assert "compiling for this process alone" in run()
 
 
 sightings = st.lists(

@@ -6,18 +6,24 @@ import pytest
 
 from beacon_service.geo import degrees, distance_m
 from beacon_service.positioning.fix import Fix
-from beacon_service.positioning.resting import FARTHEST, FORGOTTEN, LEAVES_AT_MOST_S, SETTLED_S, settled
+from beacon_service.positioning.resting import (
+    FARTHEST,
+    FORGOTTEN,
+    LEAVES_AT_MOST_S,
+    PAUSE_S,
+    SETTLED_S,
+    settled,
+)
 from tests.factories.catalogue import SOUTH, WEST
 from tests.factories.presence import at
 
 ACCURACY_M = 4.0
 
 
-def fix(east_m=0.0, north_m=0.0, *, floor="ground", longitude=WEST):
+def fix(east_m=0.0, north_m=0.0, *, floor="ground", longitude=WEST, accuracy_m=ACCURACY_M, site="shop"):
     east, north = degrees(east_m, north_m, SOUTH)
-    return Fix(
-        "beacons", (longitude + east + 180) % 360 - 180, SOUTH + north, ACCURACY_M, floor, lambda _: 0.5
-    )
+    west = (longitude + east + 180) % 360 - 180
+    return Fix("beacons", west, SOUTH + north, accuracy_m, floor, lambda _: 0.5, site)
 
 
 def rested(seconds, *, longitude=WEST):
@@ -57,7 +63,7 @@ def test_who_walks_is_never_held_back():
 
 def test_a_single_fix_elsewhere_does_not_move_who_has_settled():
     rest = rested(300)
-    for elsewhere in (fix(50), fix(floor="first")):
+    for elsewhere in (fix(50), fix(floor="first"), fix(site="next door"), fix(50, accuracy_m=60.0)):
         there, after = settled(rest, elsewhere, at(301))
         assert (there.floor, after.rested_s) == ("ground", 300)
         assert away_m(there, fix()) < 0.3
@@ -78,7 +84,7 @@ def test_the_longer_a_phone_has_rested_the_longer_it_must_be_away_to_have_left(m
 def test_what_was_before_a_long_silence_says_nothing_of_rest():
     rest = rested(300)
     silent = FORGOTTEN.total_seconds()
-    assert settled(rest, fix(), at(300 + silent))[0].rested_s == 300 + silent
+    assert settled(rest, fix(), at(300 + silent))[0].rested_s == 300 + PAUSE_S
     assert settled(rest, fix(), at(301 + silent))[0].rested_s == 0
 
 
@@ -92,5 +98,28 @@ def test_two_pings_of_one_instant_or_one_from_before_do_not_break_it():
 
 def test_the_floor_of_a_rest_is_sure():
     there, _ = settled(rested(SETTLED_S), fix(), at(SETTLED_S + 1))
-    shares = [there.floor_share(SimpleNamespace(floor=floor)) for floor in ("ground", "first", None)]
-    assert shares == [1.0, 0.0, 0.5]
+    zones = [("shop", "ground"), ("shop", "first"), ("next door", "ground"), ("shop", None)]
+    shares = [there.floor_share(SimpleNamespace(site=site, floor=floor)) for site, floor in zones]
+    assert shares == [1.0, 0.0, 0.0, 0.5]
+
+
+def test_the_mean_follows_a_lasting_change_however_often_it_is_heard():
+    """What is rounded away at each step must not hold it fast: 5 m to the east for an hour."""
+    rest = rested(700)
+    for fifth in range(5 * 3600):
+        _, rest = settled(rest, fix(5.0), at(701 + fifth / 5))
+    assert away_m(rest, fix(5.0)) < 0.2
+
+
+def test_wide_fixes_elsewhere_do_not_hold_who_has_left():
+    rest = rested(600)
+    for second in range(30):
+        there, rest = settled(rest, fix(20.0, accuracy_m=15.0 if second % 8 == 7 else 4.0), at(601 + second))
+    assert away_m(there, fix(20.0)) < 0.5
+
+
+def test_slow_pings_of_a_walker_make_no_rest():
+    rest = None
+    for minute in range(4):
+        there, rest = settled(rest, fix(8.0 * minute, accuracy_m=10.0), at(60 * minute))
+    assert away_m(there, fix(24.0)) == 0

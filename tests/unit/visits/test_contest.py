@@ -147,10 +147,13 @@ def test_another_zone_must_be_clearly_likelier_than_the_one_that_one_is_in(ahead
         (SETTLES_S, 2 * AHEAD - 0.1, 0),
         (SETTLES_S, 2 * AHEAD + 0.1, 1),
         (600.0, 5.0, 0),
+        # A zone that is as good as impossible is not held on to for an hour's rest.
+        (3600.0, 20.0, 1),
     ],
 )
 def test_the_longer_a_phone_rests_the_more_it_takes_to_move_it_next_door(rested_s, ahead, moves):
-    ping = by_map(cafe=0.16, bar=round(0.16 * ahead, 4), rested_s=rested_s)
+    cafe = min(0.16, round(0.88 / ahead, 4))
+    ping = by_map(cafe=cafe, bar=round(cafe * ahead, 4), rested_s=rested_s)
     _, told_of = follow([(0, by_map(cafe=0.95)), (20, ping)], ARCADE)
     assert told(told_of) == ["cafe entered 0", *["bar entered 20"] * moves]
 
