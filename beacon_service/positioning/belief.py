@@ -108,16 +108,9 @@ def _try(radio_map: RadioMap) -> None:
         np.zeros((len(radio_map.cells), 1), np.intp),
         np.ones((len(radio_map.cells), 1), np.float32),
     )
-    compiled().told(
-        likely.columns,
-        likely.parts.sum(axis=0),
-        radio_map.floors,
-        radio_map.middles,
-        zones,
-        shares,
-        len(radio_map.lattice.floors),
-        1,
-    )
+    floors = len(radio_map.lattice.floors)
+    arrays = likely.columns, likely.parts, radio_map.floors, radio_map.middles, zones, shares
+    compiled().told(*arrays, floors, 1, LEAST_SHARE)
 
 
 def _keep_apart() -> None:
@@ -265,31 +258,31 @@ def kept(likely: Likely, site: str, number: int, at: datetime) -> Belief:
 def place_of(surveyed: Surveyed, likely: Likely, heard: Sequence[str]) -> Located:
     """A belief told as a place: the middle of it on its likeliest floor, the 68 % radius there, and the zones."""
     radio_map, lattice = surveyed.radio_map, surveyed.radio_map.lattice
-    floor, x, y, square, of_zones = compiled().told(
+    floor, x, y, square, resting, zones, shares = compiled().told(
         likely.columns,
-        likely.parts.sum(axis=0),
+        likely.parts,
         radio_map.floors,
         radio_map.middles,
         surveyed.zones_of_cells,
         surveyed.shares_of_cells,
         len(lattice.floors),
         max(1, len(surveyed.zones)),
+        LEAST_SHARE,
     )
     longitude, latitude = lattice.degrees(x, y)
     accuracy_m = ONE_SIGMA * math.sqrt(max(0.0, square - x * x - y * y))
-    likely_zones = np.flatnonzero(of_zones > LEAST_SHARE)
-    shares = of_zones[likely_zones].round(4).tolist()
-    zones = sorted(
-        (-share, surveyed.zones[zone]) for share, zone in zip(shares, likely_zones.tolist(), strict=True)
+    likely_zones = sorted(
+        (-round(share, 4), surveyed.zones[zone])
+        for share, zone in zip(shares.tolist(), zones.tolist(), strict=True)
     )
     each = round(1 / len(heard), 4)
     return Located(
         source="radio_map",
-        zones=tuple((zone, -share) for share, zone in zones),
+        zones=tuple([(zone, -share) for share, zone in likely_zones]),
         longitude=round(longitude, 7),
         latitude=round(latitude, 7),
         accuracy_m=round(max(accuracy_m, lattice.step_m / 2), 2),
         floor=lattice.floors[floor],
         beacons=tuple((name, each) for name in heard),
-        rested_s=round(likely.rested_s * float(likely.parts[1].sum()), 1),
+        rested_s=round(likely.rested_s * resting, 1),
     )

@@ -214,7 +214,7 @@ def likeliest(walking: Floats, resting: Floats, most: int, per_nat: float) -> tu
             found[count], parts[0, count], parts[1, count] = k, walking[k], resting[k]
             total += walking[k] + resting[k]
             count += 1
-    return found[:count], parts[:, :count] / total
+    return found[:count], parts[:, :count] / np.float32(total)
 
 
 @njit(cache=True)
@@ -232,29 +232,42 @@ def steps_of(parts: Floats, per_nat: float) -> NDArray[np.uint8]:
 @njit(cache=True)
 def told(
     columns: Numbers,
-    probability: Floats,
+    parts: Floats,
     floors: Numbers,
     middles: NDArray[np.float64],
     zones_of_cells: Numbers,
     shares_of_cells: Floats,
     most_floors: int,
     most_zones: int,
-) -> tuple[int, float, float, float, NDArray[np.float64]]:
-    """The likeliest floor, the means on it of east, of north and of their squares' sum, and each zone's share."""
+    least: float,
+) -> tuple[int, float, float, float, float, Numbers, NDArray[np.float64]]:
+    """The likeliest floor, and the means on it of east, of north and of their squares' sum; the part that rests.
+
+    Then which zones have more than the least share, and what they have.
+    """
     of_floors = np.zeros(most_floors)
     of_zones = np.zeros(most_zones)
+    resting = 0.0
     for k in range(len(columns)):
-        column = columns[k]
-        of_floors[floors[column]] += probability[k]
+        column, probability = columns[k], parts[0, k] + parts[1, k]
+        resting += parts[1, k]
+        of_floors[floors[column]] += probability
         for j in range(zones_of_cells.shape[1]):
-            of_zones[zones_of_cells[column, j]] += shares_of_cells[column, j] * probability[k]
+            of_zones[zones_of_cells[column, j]] += shares_of_cells[column, j] * probability
     floor = int(of_floors.argmax())
     x, y, square = 0.0, 0.0, 0.0
     for k in range(len(columns)):
         if floors[columns[k]] == floor:
-            share = probability[k] / of_floors[floor]
+            share = (parts[0, k] + parts[1, k]) / of_floors[floor]
             east, north = middles[columns[k], 0], middles[columns[k], 1]
             x += share * east
             y += share * north
             square += share * (east * east + north * north)
-    return floor, x, y, square, of_zones
+    zones = np.empty(most_zones, np.intp)
+    count = 0
+    for zone in range(most_zones):
+        if of_zones[zone] > least:
+            zones[count] = zone
+            count += 1
+    zones = zones[:count]
+    return floor, x, y, square, resting, zones, of_zones[zones]

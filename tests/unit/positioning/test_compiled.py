@@ -158,20 +158,13 @@ def test_steps_of_weight_are_read_as_they_were_written(random):
 def test_a_place_is_the_middle_of_its_likeliest_floor():
     floors = np.array([0, 0, 1, 1])
     middles = np.array([[0.0, 0.0], [10.0, 4.0], [20.0, 20.0], [30.0, 20.0]])
-    zones, shares = (
-        np.array([[0, 1], [1, 1], [2, 2], [2, 2]]),
-        np.array([[0.5, 0.5], [1, 0], [1, 0], [0.25, 0]]),
-    )
-    floor, x, y, square, of_zones = compiled.told(
-        np.array([0, 1, 3]),
-        np.array([0.3, 0.3, 0.4], np.float32),
-        floors,
-        middles,
-        zones,
-        shares.astype(np.float32),
-        2,
-        3,
+    zones = np.array([[0, 1], [1, 1], [2, 2], [2, 2]])
+    shares = np.array([[0.5, 0.5], [1, 0], [1, 0], [0.25, 0]], np.float32)
+    columns, parts = np.array([0, 1, 3]), np.array([[0.3, 0.2, 0.2], [0.0, 0.1, 0.2]], np.float32)
+    floor, x, y, square, resting, found, of_zones = compiled.told(
+        columns, parts, floors, middles, zones, shares, 2, 4, 0.12
     )
     assert floor == 0
-    assert [x, y, square] == pytest.approx([5.0, 2.0, 58.0])
-    assert of_zones == pytest.approx([0.15, 0.45, 0.1])
+    assert [x, y, square, resting] == pytest.approx([5.0, 2.0, 58.0, 0.3])
+    assert found.tolist() == [0, 1]  # the third has a tenth, the fourth nothing
+    assert of_zones == pytest.approx([0.15, 0.45])
