@@ -4,23 +4,17 @@ A forward filter, so only the past counts. What is kept of it between two pings 
 byte of weight each. The numbers were chosen by cross-validation over survey walks (docs/positioning.md).
 """
 
-import atexit
 import math
-import shutil
 import struct
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from importlib import import_module
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from beacon_service.positioning.machine_code import compile_anew, compiled
 from beacon_service.zones.model import Belief, Located
 from beacon_service.zones.radio_map import (
     FEW_PRINTS,
@@ -77,15 +71,6 @@ Floats = NDArray[np.float32]
 Numbers = NDArray[np.intp]
 
 
-COMPILED = "beacon_service.positioning.compiled"
-
-
-@cache
-def compiled() -> ModuleType:
-    """Loaded when it is first needed: it takes a second and 130 MB, which a service without a survey can spare."""
-    return import_module(COMPILED)
-
-
 def prepare(radio_map: RadioMap) -> None:
     """Load and work out all that the first phones there would wait for; raises what makes the map unusable.
 
@@ -95,7 +80,7 @@ def prepare(radio_map: RadioMap) -> None:
         _try(radio_map)
     except Exception as error:  # noqa: BLE001 - what a full disk or a damaged file raises is Numba's affair
         log.warning("compiling for this process alone", reason=f"{type(error).__name__}: {error}")
-        _keep_apart()
+        compile_anew()
         _try(radio_map)
 
 
@@ -104,23 +89,10 @@ def _try(radio_map: RadioMap) -> None:
     heard = {0: -70.0} if radio_map.transmitters else {}
     first = believe(radio_map, None, heard, heard, began_at)
     likely = believe(radio_map, kept(first, "", 0, began_at), heard, heard, began_at + timedelta(seconds=1))
-    zones, shares = (
-        np.zeros((len(radio_map.cells), 1), np.intp),
-        np.ones((len(radio_map.cells), 1), np.float32),
-    )
-    floors = len(radio_map.lattice.floors)
+    cells, floors = len(radio_map.cells), len(radio_map.lattice.floors)
+    zones, shares = np.zeros((cells, 1), np.intp), np.ones((cells, 1), np.float32)
     arrays = likely.columns, likely.parts, radio_map.floors, radio_map.middles, zones, shares
     compiled().told(*arrays, floors, 1, LEAST_SHARE)
-
-
-def _keep_apart() -> None:
-    """Where what was compiled cannot be read or kept, a folder of this process will do."""
-    config = import_module("numba").config
-    folder = tempfile.mkdtemp(prefix="beacon-service-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    config.CACHE_DIR = folder
-    sys.modules.pop(COMPILED, None)
-    compiled.cache_clear()
 
 
 class Likely(NamedTuple):

@@ -35,6 +35,8 @@ SURPRISE_STEP = 1 / 16
 PRINTED_DBM, PRINT_POWER = (-100.0, -40.0), 0.6
 # How much is heard together: longer lags behind a walker, shorter holds too few transmitters.
 PRINT_S = 2
+# A belief names cells with two bytes.
+MOST_CELLS = 65_536
 # The normal curve ends after so many of its widths, at a thousandth, and nobody is taken to walk farther than so
 # many cells between two pings.
 TAIL, WIDEST = 3.7, 10
@@ -296,4 +298,22 @@ def unpacked(data: bytes) -> RadioMap:
         raise RadioMapError(f"it cannot be read: {error}") from error
     if facts["format"] != FORMAT:
         raise RadioMapError(f"it has format {facts['format']} where {FORMAT} is read; learn it anew")
-    return RadioMap(lattice, tuple(transmitters), MappingProxyType(aliases), report=report, **arrays)
+    radio_map = RadioMap(lattice, tuple(transmitters), MappingProxyType(aliases), report=report, **arrays)
+    if not _fits_together(radio_map):
+        raise RadioMapError("its parts do not fit each other; learn it anew")
+    return radio_map
+
+
+def _fits_together(known: RadioMap) -> bool:
+    """No row, cell or print is named that is not there: machine code would read it all the same."""
+    cells, many = known.cells, len(known.transmitters)
+    return (
+        0 < len(cells) <= MOST_CELLS
+        and bool((np.diff(cells) > 0).all() and cells[0] >= 0 and cells[-1] < known.lattice.size)
+        and known.walkable.shape == cells.shape
+        and bool((known.walkable >= 0).all() and 0 < known.walkable.sum() < np.inf)
+        and known.surprise.shape == (many, len(LEVELS_DBM), len(cells))
+        and known.prints.shape == (many, len(known.print_cells))
+        and bool(((known.print_cells >= 0) & (known.print_cells < known.lattice.size)).all())
+        and all(0 <= row < many for row in known.aliases.values())
+    )

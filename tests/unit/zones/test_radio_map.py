@@ -1,6 +1,6 @@
 """A radio map as it is packed, and the lattice of its cells."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from random import Random
 
 import numpy as np
@@ -118,3 +118,26 @@ def test_metres_and_degrees_are_each_others_inverse_and_true_to_the_earth(x_m, y
 def test_somebody_of_whom_nothing_is_known_is_where_people_walk(known):
     assert float(known.prior.sum()) == pytest.approx(1.0, abs=1e-5)
     assert (known.prior > 0).all()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"cells": lambda m: m.cells[::-1]},
+        {"cells": lambda m: m.cells + m.lattice.size},
+        {"walkable": lambda m: m.walkable[1:]},
+        {"walkable": lambda m: m.walkable * 0},
+        {"walkable": lambda m: m.walkable * np.nan},
+        {"surprise": lambda m: m.surprise[:, :, 1:]},
+        {"surprise": lambda m: m.surprise[:, 1:]},
+        {"prints": lambda m: m.prints[1:]},
+        {"print_cells": lambda m: m.print_cells[1:]},
+        {"print_cells": lambda m: m.print_cells - m.lattice.size},
+        {"aliases": lambda m: {"mac:ac:23:3f:00:00:00": len(m.transmitters)}},
+    ],
+)
+def test_a_map_that_names_what_it_does_not_have_is_refused(known, broken):
+    """Machine code would read it all the same."""
+    damaged = replace(known, **{name: change(known) for name, change in broken.items()})
+    with pytest.raises(RadioMapError, match="do not fit each other"):
+        unpacked(packed(damaged))
