@@ -29,7 +29,7 @@ from beacon_service.zones.surveyed import Surveyed
 # People walk 0.5 to 2 m/s and turn; per axis and second. Less lags behind who walks briskly, more flaps.
 WALK_M = 2.8
 # Of phones of which nothing is known, the share that rests; and the share a second of walkers that comes to rest.
-RESTING, STOPS = 0.1, 0.005
+RESTING, STOPS = 0.1, 0.002
 # Who has rested for t seconds is still there s seconds later in ((10 + t) / (10 + t + s))^1.5 of cases: half of those
 # who just stopped walk on within 6 s, but a phone that has lain on a table for an hour will lie there on.
 SETTLES_S, LEAVING = 10.0, 1.5
