@@ -30,8 +30,6 @@ def write_plans(site: Path) -> None:
 def room_feature(site: str, floor: str, room: plan.Room) -> dict[str, Any]:
     zone = plan.zone_id(site, floor, room)
     properties = {"site": site, "floor": floor, "zone": zone, "name": _name(room), "tags": [room.kind]}
-    if room.kind == "stairs":
-        properties["connects"] = list(plan.FLOORS)
     return {"type": "Feature", "id": zone, "geometry": _room_box(room), "properties": properties}
 
 
