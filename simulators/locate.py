@@ -5,9 +5,7 @@ second's end; asked for a moment, the answer is the primary zone after all pings
 """
 
 import csv
-import gzip
 import json
-import zlib
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +22,7 @@ from beacon_service.engine import Catalogue, Ping, Tick, World, follow
 from beacon_service.positioning.learning import Progress, learn, silently
 from beacon_service.positioning.survey import SurveySighting
 from beacon_service.positioning.survey_files import read_survey
+from beacon_service.positioning.tables import opened
 from beacon_service.visits.advance import primary
 from beacon_service.visits.model import Presence
 from beacon_service.zones.catalogue import Places
@@ -135,23 +134,10 @@ class _Walker:
 
 
 def read_asked(path: Path) -> list[Asked]:
-    """The columns trace and t_ms of a CSV file, plain or packed; others are not looked at."""
-    try:
-        with (
-            gzip.open(path, "rt", encoding="utf-8")
-            if path.suffix == ".gz"
-            else path.open(encoding="utf-8") as lines
-        ):
-            return [_asked(row, number, path) for number, row in enumerate(csv.DictReader(lines), start=2)]
-    except (OSError, EOFError, zlib.error, csv.Error, UnicodeDecodeError) as error:
-        raise WalksError(f"{path} cannot be read as CSV: {error}") from None
-
-
-def _asked(row: Mapping[str, str], number: int, path: Path) -> Asked:
-    try:
-        return Asked(row["trace"], int(row["t_ms"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise WalksError(f"line {number} of {path} has no trace and whole t_ms: {error}") from None
+    """The columns trace and t_ms of a CSV file, plain or packed; others are not looked at. Raises SurveyError."""
+    with opened(path) as table:
+        table.require("trace", "t_ms")
+        return [Asked(row.trace(), row.t_ms()) for row in table.rows()]
 
 
 def write_predictions(path: Path, found: Iterable[tuple[Asked, ZoneKey | None]]) -> int:

@@ -11,9 +11,7 @@ from beacon_service.configuration.schema import Document, Flaw, Id, refuse
 from beacon_service.errors import Invalid, fault
 from beacon_service.positioning.survey import SurveyError, SurveySighting, Waypoint
 from beacon_service.positioning.survey_files import (
-    LATEST_MS,
     MOST_SIGHTINGS,
-    MOST_TRACE_CHARACTERS,
     MOST_WAYPOINTS,
     NO_LEVELS,
     WIDEST_POWER_DBM,
@@ -24,6 +22,7 @@ from beacon_service.positioning.survey_files import (
     transmitter,
 )
 from beacon_service.positioning.surveys import KeptSurvey, MapState, Status
+from beacon_service.positioning.tables import LATEST_MS, MOST_TRACE_CHARACTERS
 from beacon_service.zones.model import is_level
 
 MOST_WALKS = 10_000

@@ -8,18 +8,14 @@ something does: uuid, major and minor, or mac, or both. Other advertisements hav
 instance (Eddystone), id1, id2 and id3 (AltBeacon); a column `type` may say which is meant.
 """
 
-import csv
-import gzip
 import math
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TextIO, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from beacon_service.positioning.survey import SurveyError, SurveySighting, SurveyWalk, Waypoint
+from beacon_service.positioning.tables import Row, Table, opened, shown
 from beacon_service.zones.identities import FIELDS, FIRST_METRE_DB, identity_text, mac_text
 from beacon_service.zones.model import Identity, Sighting, is_level
 
@@ -31,13 +27,9 @@ WAYPOINTS = "waypoints"
 # Forty times the largest survey that we have seen: a week of walking through an airport.
 MOST_SIGHTINGS = 2_000_000
 MOST_WAYPOINTS = 100_000
-# A row has a dozen short columns; a "line" without an end must not fill the memory.
-MOST_CHARACTERS = 2_000
-MOST_TRACE_CHARACTERS = 128
 # What phones say where they know no level; other levels that cannot be are mistakes.
 NO_LEVELS = frozenset({127.0, 0.0, -128.0})
-# Milliseconds up to here are whole numbers in every language, and 280 000 years.
-LATEST_MS = 2**53
+IN_DBM = "write what was received in dBm, below 0 and at least -127"
 # Wide enough for the nonsense that beacons do advertise; what of it is believed is judged where it is used.
 WIDEST_POWER_DBM = 1_000
 
@@ -88,14 +80,14 @@ def survey_of(
 
 def read_waypoints(path: Path) -> dict[str, list[Waypoint]]:
     """Where each trace went, in the order of the file."""
-    with _opened(path) as table:
+    with opened(path) as table:
         table.require("trace", "t_ms", "floor", "lat", "lon")
         return _by_trace(table, _waypoint, MOST_WAYPOINTS)
 
 
 def read_sightings(path: Path) -> dict[str, list[SurveySighting]]:
     """What each trace heard, in the order of the file. Rows without a level (127, 0, -128) are left out."""
-    with _opened(path) as table:
+    with opened(path) as table:
         table.require("trace", "t_ms", "rssi")
         if not any(table.has(*fields) for fields in FIELDS.values()):
             columns = "; ".join(",".join(fields) for fields in FIELDS.values())
@@ -128,7 +120,7 @@ def transmitter(fields: Mapping[str, Any]) -> Transmitter:
     """Of what is filled in of type, uuid, ..., mac; without a type the fields say it. Raises UnnamedError."""
     told = fields.get("type")
     if told is not None and told not in FIELDS:
-        raise UnnamedError("type", f"is {_shown(told)}", f"write one of {', '.join(FIELDS)}, or nothing")
+        raise UnnamedError("type", f"is {shown(told)}", f"write one of {', '.join(FIELDS)}, or nothing")
     kinds = [kind for kind in FIELDS if kind != "mac" and FIELDS[kind][0] in fields]
     if told is None and len(kinds) > 1:
         raise UnnamedError("type", f"may be {' or '.join(kinds)}", "say which by a type")
@@ -138,18 +130,18 @@ def transmitter(fields: Mapping[str, Any]) -> Transmitter:
     try:
         mac = mac_text(fields["mac"]) if "mac" in fields else None
     except ValueError as error:
-        raise UnnamedError("mac", f"is {_shown(fields['mac'])}", str(error)) from None
+        raise UnnamedError("mac", f"is {shown(fields['mac'])}", str(error)) from None
     if kind == "mac":
         return Transmitter(None, mac, 0.0)
     try:
         identity = identity_text(kind, fields)
     except ValueError as error:
         field = str(error).partition(" ")[0]
-        raise UnnamedError(field, f"is {_shown(fields.get(field, ''))}", str(error)) from None
+        raise UnnamedError(field, f"is {shown(fields.get(field, ''))}", str(error)) from None
     return Transmitter(identity, mac, FIRST_METRE_DB if kind == "eddystone_uid" else 0.0)
 
 
-def _by_trace(table: "_Table", read: Callable[["_Row"], T | None], most: int) -> dict[str, list[T]]:
+def _by_trace(table: Table, read: Callable[[Row], T | None], most: int) -> dict[str, list[T]]:
     traces: dict[str, list[T]] = defaultdict(list)
     for count, row in enumerate(table.rows(), start=1):
         if count > most:
@@ -179,76 +171,7 @@ def _split(trace: str, way: Sequence[Waypoint], sightings: Sequence[SurveySighti
         yield SurveyWalk(trace if len(stays) == 1 else f"{trace}#{number + 1}", tuple(stay), heard)
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A file of CSV with its header: where columns are, and where a mistake is."""
-
-    path: Path
-    lines: "_Lines"
-    columns: Mapping[str, int]
-
-    def has(self, *columns: str) -> bool:
-        return all(column in self.columns for column in columns)
-
-    def require(self, *columns: str) -> None:
-        if missing := [column for column in columns if column not in self.columns]:
-            self.fail(
-                f"the header lacks {', '.join(missing)}", "add what is missing to the first line", line=1
-            )
-
-    def rows(self) -> Iterator["_Row"]:
-        width = max(self.columns.values()) + 1
-        for cells in self.lines.read():
-            if not cells:
-                continue
-            if len(cells) < width:
-                self.fail(f"has {len(cells)} columns where the header has {width}", "complete the row")
-            yield _Row(self, cells)
-
-    def fail(self, what: str, do: str, *, column: str | None = None, line: int | None = None) -> NoReturn:
-        named = f", column {column}" if column else ""
-        raise SurveyError(f"{self.path}, line {line or self.lines.number}{named}: {what}; {do}")
-
-
-class _Row(NamedTuple):
-    table: _Table
-    cells: list[str]
-
-    def text(self, column: str) -> str:
-        """Empty where the file has no such column."""
-        index = self.table.columns.get(column)
-        return "" if index is None else self.cells[index].strip()
-
-    def trace(self) -> str:
-        trace = self.text("trace")
-        if not 0 < len(trace) <= MOST_TRACE_CHARACTERS:
-            self.fail(
-                "trace", f"has {len(trace)} characters", f"name the walk in 1 to {MOST_TRACE_CHARACTERS}"
-            )
-        return trace
-
-    def t_ms(self) -> int:
-        given = self.text("t_ms")
-        # isdecimal alone would let through the digits of every script, and they are numbers to int() too.
-        if not (given.isascii() and given.isdecimal()) or len(given) > 16 or int(given) > LATEST_MS:
-            self.fail("t_ms", f"is {_shown(given)}", "write milliseconds since 1970 such as 1772442000000")
-        return int(given)
-
-    def number(self, column: str, lowest: float, highest: float) -> float:
-        given = self.text(column)
-        try:
-            number = float(given)
-        except ValueError:
-            number = math.nan
-        if not lowest <= number <= highest:
-            self.fail(column, f"is {_shown(given)}", f"write a number from {lowest:g} to {highest:g}")
-        return number
-
-    def fail(self, column: str, what: str, do: str) -> NoReturn:
-        self.table.fail(what, do, column=column)
-
-
-def _waypoint(row: _Row) -> Waypoint:
+def _waypoint(row: Row) -> Waypoint:
     floor = row.text("floor")
     if not 0 < len(floor) <= 64:
         row.fail(
@@ -261,31 +184,31 @@ def _waypoint(row: _Row) -> Waypoint:
 class _SightingReader:
     """Reads the sightings of one file; each way to write an identity is read once."""
 
-    def __init__(self, table: _Table) -> None:
+    def __init__(self, table: Table) -> None:
         names = dict.fromkeys(name for fields in FIELDS.values() for name in fields)
         self._columns = [name for name in ("type", *names) if table.has(name)]
         self._places = [table.columns[name] for name in self._columns]
         self._known: dict[tuple[str, ...], Transmitter] = {}
 
-    def read(self, row: _Row) -> SurveySighting | None:
+    def read(self, row: Row) -> SurveySighting | None:
         heard = self._heard(row)
-        rssi = row.number("rssi", -WIDEST_POWER_DBM, WIDEST_POWER_DBM)
+        rssi = row.number("rssi", -WIDEST_POWER_DBM, WIDEST_POWER_DBM, IN_DBM)
         t_ms = row.t_ms()
         if not is_level(rssi):
             if rssi in NO_LEVELS:
                 return None
-            row.fail("rssi", f"is {rssi:g}", "write what was received in dBm, below 0 and at least -127")
+            row.fail("rssi", f"is {rssi:g}", IN_DBM)
         power = row.number("tx_power", -WIDEST_POWER_DBM, WIDEST_POWER_DBM) if row.text("tx_power") else None
         return SurveySighting(t_ms, heard.sighting(rssi, power))
 
-    def _heard(self, row: _Row) -> Transmitter:
+    def _heard(self, row: Row) -> Transmitter:
         written = tuple([row.cells[place] for place in self._places])
         known = self._known.get(written)
         if known is None:
             known = self._known[written] = self._spelt_out(row, written)
         return known
 
-    def _spelt_out(self, row: _Row, written: tuple[str, ...]) -> Transmitter:
+    def _spelt_out(self, row: Row, written: tuple[str, ...]) -> Transmitter:
         fields = {
             name: text.strip() for name, text in zip(self._columns, written, strict=True) if text.strip()
         }
@@ -293,62 +216,6 @@ class _SightingReader:
             return transmitter(fields)
         except UnnamedError as error:
             row.fail(error.field, error.what, error.do)
-
-
-def _shown(given: Any) -> str:
-    return "empty" if given == "" else repr(str(given)[:40])
-
-
-class _Lines:
-    """The rows of a file, each of bounded length, and the number of the line that was read last."""
-
-    def __init__(self, path: Path, file: TextIO) -> None:
-        self._path = path
-        self._file = file
-        self._reader = csv.reader(self._bounded(), strict=True)
-
-    @property
-    def number(self) -> int:
-        return self._reader.line_num
-
-    def read(self) -> Iterator[list[str]]:
-        return self._reader
-
-    def _bounded(self) -> Iterator[str]:
-        number = 0
-        while line := self._file.readline(MOST_CHARACTERS + 1):
-            number += 1
-            if len(line) > MOST_CHARACTERS:
-                raise SurveyError(
-                    f"{self._path}, line {number}: is longer than {MOST_CHARACTERS} characters; is it CSV?"
-                )
-            yield line
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[_Table]:
-    lines: _Lines | None = None
-    try:
-        with _text(path) as file:
-            lines = _Lines(path, file)
-            header = [name.strip() for name in next(lines.read(), [])]
-            if not any(header):
-                raise SurveyError(f"{path} is empty; its first line must name the columns")
-            if len(set(header)) < len(header):
-                raise SurveyError(f"{path}, line 1: names a column twice; leave one of them out")
-            yield _Table(path, lines, {name: index for index, name in enumerate(header)})
-    except (OSError, EOFError, zlib.error) as error:
-        raise SurveyError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        number = lines.number if lines else 1
-        raise SurveyError(f"{path}, line {number}: is no CSV in UTF-8: {error}") from None
-
-
-def _text(path: Path) -> TextIO:
-    """`utf-8-sig`: spreadsheets begin their files with a mark."""
-    if path.suffix == ".gz":
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _file(directory: Path, name: str) -> Path:

@@ -194,19 +194,18 @@ def test_a_file_that_is_not_there_is_named(site, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    ("columns", "row"),
-    [(["walk", "t_ms"], ["a", "1"]), (["trace", "time"], ["a", "1"]), (["trace", "t_ms"], ["a", "soon"])],
+    ("columns", "row", "told"),
+    [
+        (["walk", "t_ms"], ["a", "1"], "line 1: the header lacks trace"),
+        (["trace", "time"], ["a", "1"], "line 1: the header lacks t_ms"),
+        (["trace", "t_ms"], ["a", "soon"], "line 2, column t_ms: is 'soon'"),
+        (["trace", "t_ms"], ["a"], "line 2: has 1 columns where the header has 2"),
+    ],
 )
-def test_moments_without_trace_and_time_are_named_by_line(site, tmp_path, columns, row):
+def test_moments_without_trace_and_time_are_named_by_line(site, tmp_path, columns, row, told):
     asked = write_csv(tmp_path / "asked.csv", columns, [row])
     said = refused(locate(site, tmp_path, at=asked))
-    assert f"line 2 of {asked}" in said
-    assert "no trace and whole t_ms" in said
-
-
-def test_moments_with_a_row_that_ends_early_are_named_by_line(site, tmp_path):
-    asked = write_csv(tmp_path / "asked.csv", ["trace", "t_ms"], [["a", "1"], ["a"]])
-    assert f"line 3 of {asked}" in refused(locate(site, tmp_path, at=asked))
+    assert f"{asked}, {told}" in said
 
 
 @pytest.mark.parametrize("column", ["trace", "t_ms", "rssi"])
