@@ -47,7 +47,7 @@ def advance(
         return replace(presence, last_at=last_at, stays=_without_lapsed(presence.stays, at)), ()
     probabilities = dict(located.zones)
     before = {stay.zone: stay for stay in presence.stays}
-    held = {stay.zone for stay in presence.stays if stay.state == "inside"}
+    held = {stay.zone: stay for stay in presence.stays if stay.state == "inside"}
     after: dict[str, Stay | None] = {}
     moves: list[Move] = []
     # A ping names dozens of zones with a few per cent each; without a stay those change nothing.
@@ -64,9 +64,12 @@ def advance(
         shown = evidence(zone, located, probability, against)
         change = TRANSITIONS[stay.state if stay else "outside", shown]
         became, made = change(Learned(key, at, zone, stay, probability, dwells))
+        if became is not None and became.state == "inside" and key not in held:
+            # Entered, or back before the exit was final.
+            became = held[key] = replace(
+                became, instead_of=against.instead_of, turns=against.turns + 1 if against.instead_of else 0
+            )
         after[key] = became
-        if became is not None and became.state == "inside":  # entered, or back before the exit was final
-            held.add(key)
         moves += made
     stays = [stay for key in (*before, *likely) if (stay := after[key]) is not None]
     fix = _own_fix(located, at) or presence.fix

@@ -6,10 +6,11 @@ its likeliest shop; how likely that is stands with every event.
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from beacon_service.geo import METRES_PER_DEGREE
+from beacon_service.visits.model import Stay
 from beacon_service.zones.model import Located, Zone
 
 Evidence = Literal["sure", "inside", "doubt", "outside"]
@@ -26,6 +27,9 @@ AHEAD = 2.0
 # A phone that rests has not gone anywhere, so only its place can have been mistaken, and that grows less likely
 # with time: by as much again for every ten seconds of rest. A zone less likely than one in twenty is not held so.
 SETTLES_S, UNLIKELY = 10.0, 0.05
+# A first guess may be put right. Who went there and back again is on the border of the two: each further time the
+# other must be likelier by so much again, until only one that is as good as sure will do.
+TO_AND_FRO, MOST_TURNS = 3.0, 3
 # At most three of 25 points. At a straight border that is one 68 % radius outside; anything nearer is noise.
 OUTSIDE = 0.15
 # Probabilities are rounded; zones whose shares add up to more than one overlap, and one may be in both.
@@ -39,22 +43,29 @@ class Contest(NamedTuple):
     incumbent: float = 0.0  # the likeliest of those that one is held to be in
     nowhere: float = 0.0  # in no zone so deeply nested
     held: bool = False  # whether one is held to be in the zone itself
+    instead_of: str = ""  # the key of the incumbent
+    turns: int = 0  # how often the zone and what it competes with have taken each other's place
 
 
 UNCONTESTED = Contest()
 
 
 def contest(
-    zone: Zone, probability: float, likely: Sequence[tuple[Zone, float]], held: Collection[str]
+    zone: Zone, probability: float, likely: Sequence[tuple[Zone, float]], held: Mapping[str, Stay]
 ) -> Contest:
-    """`likely` are the zones that the ping names; `held` are the keys of those that one is held to be in."""
+    """`likely` are the zones that the ping names; `held` are the stays in those that one is held to be in."""
     peers = [(other, p) for other, p in likely if other.depth == zone.depth and other.key != zone.key]
-    rivals = [(other, p) for other, p in peers if p + probability <= 1 + _ROUNDING]
+    rivals = [(p, other.key) for other, p in peers if p + probability <= 1 + _ROUNDING]
+    rival, challenger = max(rivals, default=(0.0, ""))
+    incumbent, instead_of = max(((p, key) for p, key in rivals if key in held), default=(0.0, ""))
+    stay, other = (held[zone.key], challenger) if zone.key in held else (held.get(instead_of), zone.key)
     return Contest(
-        rival=max((p for _, p in rivals), default=0.0),
-        incumbent=max((p for other, p in rivals if other.key in held), default=0.0),
+        rival=rival,
+        incumbent=incumbent,
         nowhere=max(0.0, 1 - probability - sum(p for _, p in peers)),
         held=zone.key in held,
+        instead_of=instead_of,
+        turns=stay.turns if stay and stay.instead_of == other else 0,
     )
 
 
@@ -65,10 +76,9 @@ def evidence(zone: Zone | None, located: Located, probability: float, against: C
     if probability >= SURE:
         return "sure"
     least = INSIDE if located.source == "position" else LIKELIEST
-    rival = against.rival / _ahead(located, probability) if against.held else against.rival
-    if probability >= max(
-        least, rival, against.nowhere, _ahead(located, against.incumbent) * against.incumbent
-    ):
+    rival = against.rival / _ahead(located, probability, against) if against.held else against.rival
+    incumbent = against.incumbent * _ahead(located, against.incumbent, against)
+    if probability >= max(least, rival, against.nowhere, incumbent):
         # A belief already weighs all pings so far, so no second one need agree.
         return "sure" if located.source == "radio_map" else "inside"
     if against.incumbent >= max(least, AHEAD * probability):
@@ -79,9 +89,10 @@ def evidence(zone: Zone | None, located: Located, probability: float, against: C
     return "outside"
 
 
-def _ahead(located: Located, incumbent: float) -> float:
+def _ahead(located: Located, incumbent: float, against: Contest) -> float:
     """How much likelier than the zone that one is in, which is so likely, another must be."""
-    return AHEAD if incumbent < UNLIKELY else AHEAD * (1 + located.rested_s / SETTLES_S)
+    ahead = AHEAD * TO_AND_FRO ** max(0, min(against.turns, MOST_TURNS) - 1)
+    return ahead if incumbent < UNLIKELY else ahead * (1 + located.rested_s / SETTLES_S)
 
 
 def _too_vague(zone: Zone, located: Located) -> bool:

@@ -23,6 +23,8 @@ class Stay(msgspec.Struct, frozen=True, array_like=True):
     dwells_s: tuple[int, ...] = ()  # thresholds still ahead, ascending
     hold_s: int = 0  # how long an exit is held
     probability: float = 0.0
+    instead_of: str = ""  # the zone that one was held to be in before, of two that exclude each other
+    turns: int = 0  # how often running these two have taken each other's place
 
 
 class Presence(msgspec.Struct, frozen=True, omit_defaults=True):

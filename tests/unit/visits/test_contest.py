@@ -10,13 +10,15 @@ from beacon_service.visits.evidence import (
     INSIDE,
     LIKELIEST,
     SETTLES_S,
+    TO_AND_FRO,
     UNCONTESTED,
     Contest,
     contest,
     evidence,
 )
+from beacon_service.visits.model import Stay
 from tests.factories.catalogue import floor_document, places, square, zone_document
-from tests.factories.presence import follow, seen, told
+from tests.factories.presence import at, follow, seen, told
 
 BAR = (3.0, 1.0)
 
@@ -52,7 +54,11 @@ def by_position(**zones):
 
 def among(name, probability, *, held=(), world=ARCADE, **others):
     likely = [(zone(other, world), p) for other, p in ({name: probability} | others).items()]
-    return contest(zone(name, world), probability, likely, {f"shop/{one}" for one in held})
+    return contest(zone(name, world), probability, likely, {one.zone: one for one in map(stay_in, held)})
+
+
+def stay_in(name, instead_of="", turns=0):
+    return Stay(f"shop/{name}", "inside", at(0), at(0), instead_of=instead_of, turns=turns)
 
 
 def inside(presence):
@@ -61,7 +67,8 @@ def inside(presence):
 
 def test_rivals_are_the_other_zones_that_a_ping_names():
     assert among("cafe", 0.4, bar=0.3, deli=0.1) == Contest(0.3, 0.0, pytest.approx(0.2))
-    assert among("cafe", 0.4, bar=0.3, deli=0.1, held=["deli"]).incumbent == 0.1
+    found = among("cafe", 0.4, bar=0.3, deli=0.1, held=["deli"])
+    assert (found.incumbent, found.instead_of) == (0.1, "shop/deli")
     assert among("cafe", 0.4) == Contest(0.0, 0.0, pytest.approx(0.6))
 
 
@@ -173,6 +180,44 @@ def test_the_first_entry_need_not_be_ahead_of_anything():
 def test_who_is_at_the_border_stays_where_he_was_first():
     swaying = [(n, by_map(cafe=(0.4, 0.55)[n % 2], bar=(0.55, 0.4)[n % 2])) for n in range(120)]
     assert told(follow(swaying, ARCADE)[1]) == ["bar entered 0"]
+
+
+def swaying(*likelier):
+    """A ping a minute by turns: how much likelier one shop is than the other, the café first."""
+    for minute, times in enumerate(likelier):
+        more, less = round(0.9 * times / (1 + times), 4), round(0.9 / (1 + times), 4)
+        shops = ("bar", "cafe") if minute % 2 else ("cafe", "bar")
+        yield 60 * minute, by_map(**dict(zip(shops, (more, less), strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("likelier", "entered"),
+    [
+        # There, and back: what was taken for the bar was the café.
+        ((4, 2.1, 2.1), ["cafe 0", "bar 60", "cafe 120"]),
+        ((4, 2.1, 2.1, 2.1 * TO_AND_FRO), ["cafe 0", "bar 60", "cafe 120", "bar 180"]),
+        # And there again on no better grounds: he is between the two, and was all the time.
+        ((4, 2.1, 2.1, 1.9 * TO_AND_FRO), ["cafe 0", "bar 60", "cafe 120"]),
+        ((4, 2.1, 2.1, 8, 2.1 * TO_AND_FRO**2), ["cafe 0", "bar 60", "cafe 120", "bar 180", "cafe 240"]),
+        ((4, 2.1, 2.1, 8, 1.9 * TO_AND_FRO**2), ["cafe 0", "bar 60", "cafe 120", "bar 180"]),
+    ],
+)
+def test_who_goes_to_and_fro_between_two_zones_must_be_ever_surer_to_have_gone_again(likelier, entered):
+    _, moves = follow(swaying(*likelier), ARCADE)
+    assert [one.replace(" entered", "") for one in told(moves) if "entered" in one] == entered
+
+
+def test_who_goes_to_and_fro_all_day_is_believed_whenever_it_is_sure():
+    surely = [(60 * n, by_map(**{("cafe", "bar")[n % 2]: 0.95})) for n in range(2000)]
+    _, moves = follow(surely, ARCADE)
+    assert len([one for one in moves if one.type == "entered"]) == 2000
+
+
+def test_a_third_zone_is_no_part_of_it():
+    """From the café to the bar, back, and on to the deli: nobody was there before."""
+    pings = [*swaying(4, 2.1, 2.1), (180, by_map(deli=0.6, cafe=0.28))]
+    presence, _ = follow(pings, ARCADE)
+    assert inside(presence) == {"deli"}
 
 
 def test_overlapping_zones_are_both_entered_and_neither_drives_the_other_out():
