@@ -131,7 +131,7 @@ def main(folder: Path) -> None:
     """What the learning process does."""
     from beacon_service.positioning.belief import prepare  # noqa: PLC0415 - whoever runs it need not load it
     from beacon_service.positioning.learning import learn  # noqa: PLC0415
-    from beacon_service.zones.radio_map import packed  # noqa: PLC0415
+    from beacon_service.zones.packed_map import packed  # noqa: PLC0415
 
     os.nice(NICENESS)
     given = msgspec.msgpack.decode((folder / "given").read_bytes(), type=Given)

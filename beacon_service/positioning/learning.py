@@ -17,16 +17,9 @@ from beacon_service.geo import METRES_PER_DEGREE
 from beacon_service.positioning.fading import Fading, Heardings, Walked, learn_fading
 from beacon_service.positioning.naming import Names
 from beacon_service.positioning.survey import SurveyError, SurveyWalk
+from beacon_service.zones.lattice import Lattice, blur
 from beacon_service.zones.model import Sighting, is_level
-from beacon_service.zones.radio_map import (
-    LEVELS_DBM,
-    PRINT_S,
-    SURPRISE_STEP,
-    Lattice,
-    RadioMap,
-    blur,
-    print_level,
-)
+from beacon_service.zones.radio_map import LEVELS_DBM, PRINT_S, SURPRISE_STEP, RadioMap, print_level
 
 # Finer cells cost time and memory and win nothing: positions err by more.
 STEP_M = 5.0

@@ -14,7 +14,7 @@ from beacon_service.positioning import store
 from beacon_service.positioning.belief import prepare
 from beacon_service.positioning.surveys import MapKey, pack, walk_flaws
 from beacon_service.web.faults import MOST_FAULTS
-from beacon_service.zones.radio_map import RadioMapError, unpacked
+from beacon_service.zones.packed_map import RadioMapError, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable

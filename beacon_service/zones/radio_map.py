@@ -1,15 +1,10 @@
 """A radio map: how a site sounds at each of its places, as a survey of it has taught. Values only.
 
-Learned by `positioning.learning`, asked by `positioning.belief`. Packed it is what is stored; a version of it is
+Learned by `positioning.learning`, asked by `positioning.belief`, stored as `packed_map` packs it. A version of it is
 never changed, so a replay hears what the live service heard.
 """
 
-import io
-import json
 import math
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from beacon_service.geo import METRES_PER_DEGREE
+from beacon_service.zones.lattice import Lattice, blur
 from beacon_service.zones.model import Sighting
-
-# Raised when maps that were packed before can no longer be read.
-FORMAT = 1
 
 # Steps of the scale of levels; louder and fainter ones count to its ends. Nothing below -99 is heard often
 # enough to be told apart, and what is above -59 is within arm's length anyway.
@@ -35,8 +27,6 @@ SURPRISE_STEP = 1 / 16
 PRINTED_DBM, PRINT_POWER = (-100.0, -40.0), 0.6
 # How much is heard together: longer lags behind a walker, shorter holds too few transmitters.
 PRINT_S = 2
-# A belief names cells with two bytes.
-MOST_CELLS = 65_536
 # The normal curve ends after so many of its widths, at a thousandth, and nobody is taken to walk farther than so
 # many cells between two pings.
 TAIL, WIDEST = 3.7, 10
@@ -44,62 +34,6 @@ TAIL, WIDEST = 3.7, 10
 PRINT_REACH_M = 4.0
 # Cells with few prints around are taken to be as alike as the average print, with this weight.
 FEW_PRINTS = 1.0
-
-
-class RadioMapError(ValueError):
-    """The bytes are no radio map that this version reads; the message says why."""
-
-
-@dataclass(frozen=True)
-class Lattice:
-    """Square cells over the floors of a site, on the plane that touches the earth at its south-west corner.
-
-    A cell is a number: (floor * rows + row) * columns + column; rows go north, columns east.
-    """
-
-    floors: tuple[str, ...]  # from the lowest
-    west: float  # degrees of the south-west corner
-    south: float
-    step_m: float
-    rows: int
-    columns: int
-
-    @property
-    def size(self) -> int:
-        return len(self.floors) * self.rows * self.columns
-
-    @cached_property
-    def metres_per_degree(self) -> tuple[float, float]:
-        """Of longitude and of latitude."""
-        return METRES_PER_DEGREE * math.cos(math.radians(self.south)), METRES_PER_DEGREE
-
-    def metres(self, longitude: Any, latitude: Any) -> tuple[Any, Any]:
-        """East and north of the corner; numbers or arrays of them."""
-        east, north = self.metres_per_degree
-        return (longitude - self.west) * east, (latitude - self.south) * north
-
-    def degrees(self, x_m: Any, y_m: Any) -> tuple[Any, Any]:
-        east, north = self.metres_per_degree
-        return self.west + x_m / east, self.south + y_m / north
-
-    def cell(self, floor: Any, x_m: Any, y_m: Any) -> Any:
-        """The cell of each place; places beyond the edge count to the cell at the edge."""
-        column = np.clip(np.floor_divide(x_m, self.step_m), 0, self.columns - 1).astype(np.intp)
-        row = np.clip(np.floor_divide(y_m, self.step_m), 0, self.rows - 1).astype(np.intp)
-        return (floor * self.rows + row) * self.columns + column
-
-    def centres(self, cells: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any]]:
-        """Floor number, and metres east and north, of each cell's middle."""
-        floor, place = np.divmod(cells, self.rows * self.columns)
-        row, column = np.divmod(place, self.columns)
-        return floor, (column + 0.5) * self.step_m, (row + 0.5) * self.step_m
-
-    @cached_property
-    def middles(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Metres north of each row's middle and east of each column's."""
-        north = (np.arange(self.rows, dtype=np.float32) + 0.5) * self.step_m
-        east = (np.arange(self.columns, dtype=np.float32) + 0.5) * self.step_m
-        return north, east
 
 
 class Field(NamedTuple):
@@ -244,76 +178,3 @@ def print_level(rssi_dbm: float) -> float:
     faintest, loudest = PRINTED_DBM
     share = (min(loudest, max(faintest, rssi_dbm)) - faintest) / (loudest - faintest)
     return float(255 * share**PRINT_POWER)
-
-
-def blur(lattice: Lattice, images: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
-    """Sums of each image, (n, rows, columns), around each cell, weighed by a normal curve with 1 at its middle."""
-    north, east = lattice.middles
-    return np.asarray(spread_axis(north, reach_m) @ images @ spread_axis(east, reach_m), np.float32)
-
-
-def spread_axis(middles: NDArray[np.float32], reach_m: float) -> NDArray[np.float32]:
-    """The normal curve between each two of the places on a line, (n, n)."""
-    steps = (middles[:, None] - middles[None, :]) / np.float32(reach_m)
-    return np.asarray(np.exp(-0.5 * steps * steps), np.float32)
-
-
-_ARRAYS = ("cells", "walkable", "surprise", "prints", "print_cells")
-
-
-def packed(radio_map: RadioMap) -> bytes:
-    """All of it as one compressed file (npz): about a tenth of what it takes in memory."""
-    lattice = radio_map.lattice
-    facts = {
-        "format": FORMAT,
-        "lattice": {name: getattr(lattice, name) for name in ("west", "south", "step_m", "rows", "columns")},
-        "floors": lattice.floors,
-        "transmitters": radio_map.transmitters,
-        "aliases": dict(radio_map.aliases),
-        "report": dict(radio_map.report),
-    }
-    arrays = {name: getattr(radio_map, name) for name in _ARRAYS}
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
-    return file.getvalue()
-
-
-# What a few fallen bits make of a zip file's reader: it takes them for passwords and for compressions unknown to it.
-_UNREADABLE = (
-    *(EOFError, KeyError, NotImplementedError, OSError, RuntimeError, TypeError, ValueError),
-    *(struct.error, zipfile.BadZipFile, zlib.error),
-)
-
-
-def unpacked(data: bytes) -> RadioMap:
-    """The map that was packed. Raises RadioMapError."""
-    try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            facts = json.loads(file["facts"].tobytes())
-            arrays = {name: file[name] for name in _ARRAYS}
-            lattice = Lattice(floors=tuple(facts["floors"]), **facts["lattice"])
-            transmitters, aliases, report = facts["transmitters"], facts["aliases"], facts["report"]
-    except _UNREADABLE as error:
-        raise RadioMapError(f"it cannot be read: {error}") from error
-    if facts["format"] != FORMAT:
-        raise RadioMapError(f"it has format {facts['format']} where {FORMAT} is read; learn it anew")
-    radio_map = RadioMap(lattice, tuple(transmitters), MappingProxyType(aliases), report=report, **arrays)
-    if not _fits_together(radio_map):
-        raise RadioMapError("its parts do not fit each other; learn it anew")
-    return radio_map
-
-
-def _fits_together(known: RadioMap) -> bool:
-    """No row, cell or print is named that is not there: machine code would read it all the same."""
-    cells, many = known.cells, len(known.transmitters)
-    return (
-        0 < len(cells) <= MOST_CELLS
-        and bool((np.diff(cells) > 0).all() and cells[0] >= 0 and cells[-1] < known.lattice.size)
-        and known.walkable.shape == cells.shape
-        and bool((known.walkable >= 0).all() and 0 < known.walkable.sum() < np.inf)
-        and known.surprise.shape == (many, len(LEVELS_DBM), len(cells))
-        and known.prints.shape == (many, len(known.print_cells))
-        and bool(((known.print_cells >= 0) & (known.print_cells < known.lattice.size)).all())
-        and all(0 <= row < many for row in known.aliases.values())
-    )

@@ -7,7 +7,7 @@ from statistics import median
 
 from beacon_service.positioning.locate import Remembered, locate_all, sense
 from beacon_service.positioning.survey_files import read_sightings
-from beacon_service.zones.radio_map import packed, unpacked
+from beacon_service.zones.packed_map import packed, unpacked
 from simulators.locate import SITE, pings_of, places_of
 
 ROUNDS = 3

@@ -45,7 +45,7 @@ CREATE TABLE radio_maps (
     surveys integer[],
     report jsonb,
     sha256 text,
-    body bytea,                             -- zones.radio_map.packed
+    body bytea,                             -- zones.packed_map.packed
     learned_at timestamptz,
     PRIMARY KEY (site_id, number),
     CONSTRAINT radio_maps_ready CHECK ((status = 'ready') = (body IS NOT NULL))

@@ -17,7 +17,7 @@ from beacon_service.positioning.survey_files import read_sightings
 from beacon_service.visits.advance import primary
 from beacon_service.visits.model import Presence
 from beacon_service.zones.model import split_zone_key
-from beacon_service.zones.radio_map import packed, unpacked
+from beacon_service.zones.packed_map import packed, unpacked
 from simulators.locate import Asked, pings_of, places_of, predictions
 from simulators.recorded import read_venue
 from tests.factories.brand import floor_body

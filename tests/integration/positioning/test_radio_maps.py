@@ -13,7 +13,7 @@ from beacon_service.positioning import learner, store
 from beacon_service.positioning.jobs import MOST_ATTEMPTS, MapLearning
 from beacon_service.positioning.surveys import MapKey
 from beacon_service.settings import libpq_url
-from beacon_service.zones.radio_map import unpacked
+from beacon_service.zones.packed_map import unpacked
 from tests.factories.brand import zone_body
 from tests.factories.catalogue import square
 from tests.factories.shop import Shop

@@ -5,7 +5,7 @@ import pytest
 from beacon_service.positioning.learning import learn
 from beacon_service.positioning.survey import SurveyError, SurveySighting
 from beacon_service.zones.model import Identity, Sighting
-from beacon_service.zones.radio_map import packed
+from beacon_service.zones.packed_map import packed
 from tests.factories.surveyed import (
     FLOORS,
     TRANSMITTERS,
