@@ -13,9 +13,9 @@ from beacon_service.db import db, transaction
 from beacon_service.errors import NotFound
 from beacon_service.web import PageQuery, import_body, page
 from beacon_service.zones import health_store, service
+from beacon_service.zones.beacon_schema import BeaconIn, BeaconOut, BeaconPage, shown_beacon
 from beacon_service.zones.health_schema import HealthOut, HealthPage, HealthQuery, shown_health
 from beacon_service.zones.imports import CollectionIn, ImportOut, read_beacons
-from beacon_service.zones.schema import BeaconIn, BeaconOut, BeaconPage, shown_beacon
 from beacon_service.zones.store import BEACONS
 
 blueprint = APIBlueprint("beacons", __name__, url_prefix="/v1", tag="Places")

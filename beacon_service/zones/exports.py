@@ -10,7 +10,7 @@ from beacon_service.configuration.model import Body
 from beacon_service.configuration.service import require
 from beacon_service.configuration.store import Session
 from beacon_service.zones import store
-from beacon_service.zones.schema import shown_beacon
+from beacon_service.zones.beacon_schema import shown_beacon
 
 MEDIA_TYPE = "application/geo+json"
 

@@ -11,7 +11,8 @@ from beacon_service.configuration.schema import ID_PATTERN, Flaw, Id, Name, is_i
 from beacon_service.errors import Fault, fault
 from beacon_service.web.faults import faults_of
 from beacon_service.zones import geometry as geometries
-from beacon_service.zones.schema import BeaconFields, BeaconIn, ZoneFields
+from beacon_service.zones.beacon_schema import BeaconFields, BeaconIn
+from beacon_service.zones.schema import ZoneFields
 
 MOST_FEATURES = 20_000
 
