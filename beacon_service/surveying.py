@@ -87,16 +87,16 @@ def surveys() -> None:
 @SITE
 def list_(site: str) -> None:
     """Show SITE's surveys and radio maps, newest first."""
-    from beacon_service.positioning import service, store  # noqa: PLC0415
+    from beacon_service.positioning import map_store, service, store  # noqa: PLC0415
 
     with _engine() as (engine, _), transaction(engine) as connection:
         service.require_site(connection, site)
-        active, now = store.active(connection, site), SystemClock().now()
+        active, now = map_store.active(connection, site), SystemClock().now()
         for one in store.surveys(connection, site):
             state = "withdrawn" if one.withdrawn_at else "counts"
             counts = f"{one.walks} walks, {one.sightings} sightings on {', '.join(one.floors)}"
             click.echo(f"survey {one.number}  {one.imported_at:%Y-%m-%d %H:%M}  {state:<9}  {counts}")
-        for found in store.states(connection, site):
+        for found in map_store.states(connection, site):
             state = "in use" if found.number == active else found.status
             words = (f"map {found.number}", f"{found.requested_at:%Y-%m-%d %H:%M}", f"{state:<9}")
             click.echo("  ".join([*words, _about(found, found.eta_s(now))]).rstrip())
@@ -162,7 +162,7 @@ def deactivate(site: str) -> None:
 
 
 def _see_it_learned(engine: Engine, url: str, key: MapKey, *, here: bool) -> None:
-    from beacon_service.positioning import store  # noqa: PLC0415
+    from beacon_service.positioning import map_store  # noqa: PLC0415
     from beacon_service.positioning.jobs import MapLearning  # noqa: PLC0415
 
     with _progress() as watch:
@@ -175,19 +175,19 @@ def _see_it_learned(engine: Engine, url: str, key: MapKey, *, here: bool) -> Non
         verb = "could not be learned" if found.status == "failed" else "is learned, but not used"
         raise click.ClickException(f"The radio map {key.number} of {key.site} {verb}: {found.error}")
     with transaction(engine) as connection:
-        in_use = store.active(connection, key.site) == key.number
+        in_use = map_store.active(connection, key.site) == key.number
     manner = "is in use" if in_use else f"is ready: beacon-service surveys activate {key.site} {key.number}"
     click.echo(f"radio map {key.number} of {key.site} {manner}  ({_about(found, None)})", err=True)
 
 
 def _settled(engine: Engine, key: MapKey, watch: Watch) -> MapState:
     """Wait until nothing more becomes of the map by itself."""
-    from beacon_service.positioning import store  # noqa: PLC0415
+    from beacon_service.positioning import map_store  # noqa: PLC0415
 
     began, told = time.monotonic(), False
     while True:
         with transaction(engine) as connection:
-            found = store.state(connection, key)
+            found = map_store.state(connection, key)
         assert found is not None, "maps are not deleted"
         if found.is_settled:
             return found

@@ -11,7 +11,7 @@ from beacon_service.configuration.edge import deleted, edit, saved, shown
 from beacon_service.configuration.schema import check_ids
 from beacon_service.db import db, transaction
 from beacon_service.errors import BadRequest, NotFound
-from beacon_service.positioning import service, store
+from beacon_service.positioning import map_store, service, store
 from beacon_service.positioning.schema import (
     LARGEST_NUMBER,
     ActiveMapIn,
@@ -86,8 +86,8 @@ def list_maps(site_id: str, query: PageQuery) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     with transaction(db.engine) as connection:
         service.require_site(connection, site_id)
-        found = store.states(connection, site_id, before=_before(query), limit=query.limit + 1)
-        active = store.active(connection, site_id)
+        found = map_store.states(connection, site_id, before=_before(query), limit=query.limit + 1)
+        active = map_store.active(connection, site_id)
     now, answer = _now(), page(found, query.limit, key=lambda one: str(one.number))
     return {**answer, "items": [shown_map(one, active, now) for one in answer["items"]]}
 
@@ -111,8 +111,8 @@ def post_map(site_id: str, body: LearnIn) -> ResponseReturnValue:
 def get_map(site_id: str, number: int) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     with transaction(db.engine) as connection:
-        found = store.state(connection, MapKey(site_id, _known(number)))
-        active = store.active(connection, site_id)
+        found = map_store.state(connection, MapKey(site_id, _known(number)))
+        active = map_store.active(connection, site_id)
     if found is None:
         raise NotFound(f"The site {site_id} has no radio map {number}.")
     return dict(shown_map(found, active, _now()))
@@ -124,7 +124,7 @@ def get_map(site_id: str, number: int) -> ResponseReturnValue:
 @requires("configure")
 def get_active_map(site_id: str) -> ResponseReturnValue:
     check_ids(site_id=site_id)
-    return shown(store.ACTIVE, site_id)
+    return shown(map_store.ACTIVE, site_id)
 
 
 @blueprint.put("/sites/<site_id>/radio-map")

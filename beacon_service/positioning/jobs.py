@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from beacon_service.configuration.model import Edit
 from beacon_service.db import transaction
 from beacon_service.errors import Conflict, NotFound
-from beacon_service.positioning import service, store
+from beacon_service.positioning import map_store, service, store
 from beacon_service.positioning.learner import Given, LearnerDied, LearningStopped, learn_apart
 from beacon_service.positioning.survey import SurveyError
 
@@ -49,7 +49,7 @@ class MapLearning:
         """Learn the map that waits longest and is nobody's yet, and put into use what is to be; whether one was."""
         self.activate_ready()
         with transaction(self._engine) as connection:
-            due = store.due(connection)
+            due = map_store.due(connection)
         learned = any(self.learn(key) for key in due)
         if learned:
             self.activate_ready()
@@ -57,7 +57,7 @@ class MapLearning:
 
     def learn(self, key: MapKey, tell: Callable[[Told], None] = lambda _told: None) -> bool:
         """Learn this map, unless another process does; whether it was done here, be it in vain."""
-        with store.learning_lock(self._url, key) as ours:
+        with map_store.learning_lock(self._url, key) as ours:
             if not ours:
                 return False
             given = self._begin(key)
@@ -67,14 +67,14 @@ class MapLearning:
 
             def told(how: Told) -> None:
                 with transaction(self._engine) as connection:
-                    store.tell(connection, key, how.share, how.doing, self._clock.now())
+                    map_store.tell(connection, key, how.share, how.doing, self._clock.now())
                 tell(how)
 
             try:
                 self._finish(key, learn_apart(given, told, self._stopped))
             except LearningStopped:
                 with transaction(self._engine) as connection:
-                    store.give_back(connection, key)
+                    map_store.give_back(connection, key)
                 raise
             except SurveyError as error:
                 self._fail(key, str(error))
@@ -85,17 +85,17 @@ class MapLearning:
     def activate_ready(self) -> None:
         """Put into use the maps that are ready and meant to be; one that must not be used says why."""
         with transaction(self._engine) as connection:
-            ready = store.to_activate(connection)
+            ready = map_store.to_activate(connection)
         for key, actor in ready:
             edit = Edit(actor, self._clock.now(), lambda _version: None)
             try:
                 with Session(self._engine) as session:
                     service.activate(session, key, edit)
-                    store.activation_tried(store.connection_of(session), key, None)
+                    map_store.activation_tried(map_store.connection_of(session), key, None)
                     session.commit()
             except (Conflict, NotFound) as problem:
                 with transaction(self._engine) as connection:
-                    store.activation_tried(connection, key, problem.detail)
+                    map_store.activation_tried(connection, key, problem.detail)
                 log.warning(
                     "a radio map is not put into use", site=key.site, number=key.number, why=problem.detail
                 )
@@ -104,13 +104,13 @@ class MapLearning:
 
     def _begin(self, key: MapKey) -> Given | None:
         with transaction(self._engine) as connection:
-            begun = store.begin(connection, key, self._clock.now())
+            begun = map_store.begin(connection, key, self._clock.now())
             if begun is None:
                 return None
             attempts, numbers = begun
             reason = _hopeless(attempts, numbers, has_site=store.has_site(connection, key.site))
             if reason is not None:
-                store.fail(connection, key, reason, self._clock.now())
+                map_store.fail(connection, key, reason, self._clock.now())
                 return None
             return Given.of(
                 store.bodies(connection, key.site, numbers), store.ground(connection, key.site).floors
@@ -118,12 +118,12 @@ class MapLearning:
 
     def _finish(self, key: MapKey, learned: LearnedMap) -> None:
         with transaction(self._engine) as connection:
-            store.finish(connection, key, learned, self._clock.now())
+            map_store.finish(connection, key, learned, self._clock.now())
         log.info("learned a radio map", site=key.site, number=key.number, bytes=len(learned.body))
 
     def _fail(self, key: MapKey, reason: str) -> None:
         with transaction(self._engine) as connection:
-            store.fail(connection, key, reason, self._clock.now())
+            map_store.fail(connection, key, reason, self._clock.now())
         log.warning("a radio map could not be learned", site=key.site, number=key.number, why=reason)
 
 

@@ -10,7 +10,7 @@ import structlog
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration.store import lock
 from beacon_service.errors import Conflict, Invalid, NotFound, fault
-from beacon_service.positioning import store
+from beacon_service.positioning import map_store, store
 from beacon_service.positioning.belief import prepare
 from beacon_service.positioning.surveys import MapKey, pack, walk_flaws
 from beacon_service.web.faults import MOST_FAULTS
@@ -70,7 +70,7 @@ def ask_for_map(connection: Connection, site: str, *, activate: bool, by: Asked)
     require_site(connection, site)
     if all(survey.withdrawn_at for survey in store.surveys(connection, site)):
         raise Conflict(f"The site {site} has no survey to learn from. Import one first.")
-    return store.queue(connection, site, activate=activate, by=by)
+    return map_store.queue(connection, site, activate=activate, by=by)
 
 
 def activate(session: Session, key: MapKey, edit: Edit) -> Saved:
@@ -78,28 +78,28 @@ def activate(session: Session, key: MapKey, edit: Edit) -> Saved:
 
     Raises NotFound without the site or the map, Conflict with the reason.
     """
-    connection = store.connection_of(session)
+    connection = map_store.connection_of(session)
     site, number = key
     require_site(connection, site)
     # Before the lock, which decisions wait for: a map that is ready never changes.
     body = {"site": site, "number": number, "sha256": _proven(connection, key)}
     lock(session)
     require_site(connection, site)
-    return configuration.put(session, store.ACTIVE, site, body, edit)
+    return configuration.put(session, map_store.ACTIVE, site, body, edit)
 
 
 def deactivate(session: Session, site: str, edit: Edit) -> None:
     """Locate the site by its beacons again. NotFound where it is so already."""
     lock(session)
-    if not configuration.exists(session, store.ACTIVE, site):
+    if not configuration.exists(session, map_store.ACTIVE, site):
         raise NotFound(f"The site {site} is located without a radio map.")
-    configuration.delete(session, store.ACTIVE, site, edit)
+    configuration.delete(session, map_store.ACTIVE, site, edit)
 
 
 def radio_map(connection: Connection, site: str, number: int, sha256: str) -> RadioMap | None:
     """The map that the configuration names; None, and an error in the log, where it is not what it was."""
     try:
-        found = _read(store.stored_map(connection, MapKey(site, number)), sha256)
+        found = _read(map_store.stored_map(connection, MapKey(site, number)), sha256)
         prepare(found)
     except (RadioMapError, ArithmeticError, LookupError, OSError, RuntimeError, ValueError) as error:
         log.error("a radio map cannot be used", site=site, number=number, reason=str(error))  # noqa: TRY400
@@ -115,7 +115,7 @@ def require_site(connection: Connection, site: str) -> None:
 def _proven(connection: Connection, key: MapKey) -> str:
     """The digest of a map that was just read whole."""
     site, number = key
-    found = store.state(connection, key)
+    found = map_store.state(connection, key)
     if found is None:
         raise NotFound(f"The site {site} has no radio map {number}.")
     if found.status != "ready" or found.sha256 is None:
@@ -123,7 +123,7 @@ def _proven(connection: Connection, key: MapKey) -> str:
             f"The radio map {number} of the site {site} is {found.status}; only a ready one can be used."
         )
     try:
-        known = _read(store.stored_map(connection, key), found.sha256)
+        known = _read(map_store.stored_map(connection, key), found.sha256)
     except RadioMapError as error:
         raise Conflict(f"The radio map {number} of the site {site} cannot be used: {error}.") from None
     lacking = [floor for floor in known.lattice.floors if floor not in store.ground(connection, site).floors]
@@ -135,7 +135,7 @@ def _proven(connection: Connection, key: MapKey) -> str:
     return found.sha256
 
 
-def _read(stored: store.StoredMap | None, sha256: str) -> RadioMap:
+def _read(stored: map_store.StoredMap | None, sha256: str) -> RadioMap:
     if stored is None:
         raise RadioMapError("it is not stored; learn it anew, or use another")
     if hashlib.sha256(stored.body).hexdigest() != sha256:

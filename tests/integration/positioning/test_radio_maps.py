@@ -9,7 +9,7 @@ import pytest
 
 from beacon_service.db import transaction
 from beacon_service.pings.catalogue import CatalogueCache
-from beacon_service.positioning import learner, store
+from beacon_service.positioning import learner, map_store
 from beacon_service.positioning.jobs import MOST_ATTEMPTS, MapLearning
 from beacon_service.positioning.surveys import MapKey
 from beacon_service.settings import libpq_url
@@ -203,10 +203,10 @@ def test_a_map_in_use_cannot_be_deleted_by_anybody(learn, rows):
 
 def test_another_takes_up_what_a_leader_that_died_had_begun(brand, leader, engine, settings, clock):
     brand.post("/sites/shop/surveys", survey_body())
-    dead = store.learning_lock(libpq_url(settings.database_url), FIRST)
+    dead = map_store.learning_lock(libpq_url(settings.database_url), FIRST)
     assert dead.__enter__()
     with transaction(engine) as connection:
-        store.begin(connection, FIRST, clock.now())
+        map_store.begin(connection, FIRST, clock.now())
     leader.learn_maps()
     assert brand.get("/sites/shop/radio-maps/1").json["status"] == "learning"
 
@@ -220,7 +220,7 @@ def test_what_ends_every_learner_is_given_up(brand, leader, engine, clock):
     brand.post("/sites/shop/surveys", survey_body())
     for _ in range(MOST_ATTEMPTS):
         with transaction(engine) as connection:
-            store.begin(connection, FIRST, clock.now())
+            map_store.begin(connection, FIRST, clock.now())
     leader.learn_maps()
 
     found = brand.get("/sites/shop/radio-maps/1").json
@@ -273,7 +273,7 @@ def test_progress_is_told_while_it_is_learned_and_a_stop_gives_the_map_back(
 def test_one_learner_at_a_time(brand, engine, settings, clock):
     brand.post("/sites/shop/surveys", survey_body())
     url = libpq_url(settings.database_url)
-    with store.learning_lock(url, FIRST) as ours, store.learning_lock(url, FIRST) as theirs:
+    with map_store.learning_lock(url, FIRST) as ours, map_store.learning_lock(url, FIRST) as theirs:
         assert (ours, theirs) == (True, False)
         assert MapLearning(engine, url, clock).learn_next() is False
 
