@@ -1,17 +1,26 @@
-"""Hours of the week on a place's clocks: when a shop is open, when a campaign runs. Pure, and right when clocks change.
+"""Hours on a place's clocks: when a shop is open, when a campaign runs. Pure, and right when clocks change.
 
 Each stretch is one span between two instants, so that it neither breaks off nor begins again where the wall clock
 jumps. A time that the clock shows twice, or never, is the instant that RFC 5545 (3.3.5) takes it for: the first of
 the two, and where it is left out, the time by the clock before the jump.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import TypeAlias
+
+from dateutil.rrule import rrule, rrulestr
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # The end of a day, which no clock shows: the next day's midnight.
 END_OF_DAY = "24:00"
+
+# What a recurrence rule may say beside its frequency.
+_EVERY = {"INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
+_OF_MONTHS = {*_EVERY, "BYMONTH", "BYMONTHDAY", "BYSETPOS"}
+PARTS_OF_RULES = {"DAILY": _EVERY, "WEEKLY": _EVERY, "MONTHLY": _OF_MONTHS, "YEARLY": _OF_MONTHS}
 
 _DAY = timedelta(days=1)
 
@@ -27,8 +36,7 @@ class WeeklyHours:
     @classmethod
     def read(cls, days: Iterable[str], start: str, end: str) -> "WeeklyHours":
         """Of ("mon", ...), "09:00" and "17:30"; an end of "24:00" is midnight."""
-        until = time(0) if end == END_OF_DAY else time.fromisoformat(end)
-        return cls(frozenset(DAYS.index(day) for day in days), time.fromisoformat(start), until)
+        return cls(frozenset(DAYS.index(day) for day in days), *_clock_times(start, end))
 
     def cover(self, local: datetime) -> bool:
         """Whether the instant, given on the place's clocks, lies within.
@@ -36,15 +44,69 @@ class WeeklyHours:
         In Amsterdam, Sunday 02:30 to 04:00: on 2026-10-25, when the hour from two to three comes twice, from 02:30
         the first time on, 2.5 hours. On 2026-03-29, when it is left out, from 03:30 (02:30 by the clock before).
         """
-        today = local.date()
-        return self._span_covers(today, local) or self._span_covers(today - _DAY, local)
+        return _covered(lambda day: day.weekday() in self.days, self.start, self.end, local)
 
-    def _span_covers(self, day: date, local: datetime) -> bool:
-        if day.weekday() not in self.days:
-            return False
-        last = day if self.start < self.end else day + _DAY
-        # In UTC: times of one zone would be compared as the clock shows them.
-        return _instant(day, self.start, local) <= local.astimezone(UTC) < _instant(last, self.end, local)
+
+@dataclass(frozen=True, slots=True)
+class RecurringHours:
+    """The same on the days of a recurrence rule (RFC 5545): the first Saturday of each month, every second Friday."""
+
+    rule: str  # FREQ=MONTHLY;BYDAY=1SA
+    starts_on: date
+    start: time
+    end: time
+
+    @classmethod
+    def read(cls, rule: str, starts_on: date, start: str, end: str) -> "RecurringHours":
+        return cls(rule, starts_on, *_clock_times(start, end))
+
+    def cover(self, local: datetime) -> bool:
+        return _covered(lambda day: recurs_on(self.rule, self.starts_on, day), self.start, self.end, local)
+
+
+Hours: TypeAlias = WeeklyHours | RecurringHours
+
+
+@lru_cache(maxsize=4096)
+def recurs_on(rule: str, starts_on: date, day: date) -> bool:
+    """Whether the rule names that day; asked for today's again and again, and each time it counts from its start."""
+    if day < starts_on:
+        return False
+    midnight = datetime.combine(day, time(0))
+    return days_of(rule, starts_on).before(midnight, inc=True) == midnight
+
+
+def days_of(rule: str, starts_on: date) -> rrule:
+    """The days that a rule names, each as its midnight; ValueError where it is no such rule.
+
+    Only parts that speak of days, and for each frequency those with which dateutil finds out soon that none comes.
+    """
+    parts = dict(part.split("=", 1) for part in rule.split(";"))
+    frequency = parts.pop("FREQ", "")
+    if frequency not in PARTS_OF_RULES:
+        raise ValueError(f"its FREQ is none of {', '.join(PARTS_OF_RULES)}")
+    if surplus := sorted(parts.keys() - PARTS_OF_RULES[frequency]):
+        raise ValueError(f"{', '.join(surplus)} cannot be used with FREQ={frequency}")
+    found = rrulestr(rule, dtstart=datetime.combine(starts_on, time(0)))
+    assert isinstance(found, rrule), "one rule"
+    return found
+
+
+def _clock_times(start: str, end: str) -> tuple[time, time]:
+    until = time(0) if end == END_OF_DAY else time.fromisoformat(end)
+    return time.fromisoformat(start), until
+
+
+def _covered(on: Callable[[date], bool], start: time, end: time, local: datetime) -> bool:
+    """Whether one of the stretches that begin today or began yesterday covers it."""
+    today = local.date()
+    return any(on(day) and _stretch_covers(day, start, end, local) for day in (today, today - _DAY))
+
+
+def _stretch_covers(day: date, start: time, end: time, local: datetime) -> bool:
+    last = day if start < end else day + _DAY
+    # In UTC: times of one zone would be compared as the clock shows them.
+    return _instant(day, start, local) <= local.astimezone(UTC) < _instant(last, end, local)
 
 
 def _instant(day: date, at: time, local: datetime) -> datetime:

@@ -1,11 +1,11 @@
 """When weekly hours run: on ordinary days and on those when clocks change."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from beacon_service.hours import WeeklyHours
+from beacon_service.hours import RecurringHours, WeeklyHours, days_of, recurs_on
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 EVERY_DAY = frozenset(range(7))
@@ -144,3 +144,39 @@ def test_a_whole_day_lasts_from_midnight_to_midnight_wherever_clocks_change(zone
     covered = [at for at in quarters if hours.cover(at.astimezone(ZoneInfo(zone)))]
 
     assert covered == [at for at in quarters if utc(since) <= at < utc(until)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "days"),
+    [
+        ("FREQ=MONTHLY;BYDAY=1SA", ["2026-01-03", "2026-02-07", "2026-03-07"]),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=FR", ["2026-01-02", "2026-01-16", "2026-01-30"]),
+        ("FREQ=DAILY;COUNT=2", ["2026-01-01", "2026-01-02"]),
+        ("FREQ=DAILY;UNTIL=20260102", ["2026-01-01", "2026-01-02"]),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", ["2026-01-31", "2026-02-28", "2026-03-31"]),
+        ("FREQ=YEARLY;BYMONTH=11;BYDAY=4FR", ["2026-11-27"]),
+    ],
+)
+def test_a_rule_names_days_from_its_start_on(rule, days):
+    asked = [date(2025, 12, 1) + timedelta(days=n) for n in range(400)]
+    named = [day.isoformat() for day in asked if recurs_on(rule, date(2026, 1, 1), day)]
+    assert named[: len(days)] == days
+    assert len(named) == len(days) or len(days) == 3
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=HOURLY", "FREQ=DAILY;BYMONTHDAY=30", "FREQ=DAILY;BYHOUR=3", "RRULE:FREQ=DAILY", "often", "FREQ=DAILY\nX:1",
+     "FREQ=DAILY;UNTIL=20260105T000000Z", "FREQ=WEEKLY;BYDAY=XX", "FREQ=DAILY;INTERVAL=often"],
+)  # fmt: skip
+def test_what_is_no_rule_of_days_is_refused(rule):
+    with pytest.raises(ValueError):
+        days_of(rule, date(2026, 1, 1))
+
+
+def test_recurring_hours_run_on_their_days_and_past_midnight():
+    night = RecurringHours.read("FREQ=MONTHLY;BYDAY=1SA", date(2026, 1, 1), "22:00", "02:00")
+    assert night.cover(local("2026-02-07 23:00"))
+    assert night.cover(local("2026-02-08 01:59"))
+    assert not night.cover(local("2026-02-08 02:00"))
+    assert not night.cover(local("2026-02-14 23:00"))
