@@ -9,35 +9,28 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import psycopg
 import sqlalchemy.exc
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
 
 from beacon_service import backup as backups
 from beacon_service import cluster as clusters
-from beacon_service import migration, surveying
+from beacon_service import migration, surveying, transferring
 from beacon_service.auth import store
 from beacon_service.clock import SystemClock
-from beacon_service.db import make_engine
-from beacon_service.errors import BadRequest, Invalid, Problem
+from beacon_service.errors import Problem
+from beacon_service.opening import open_engine, open_session
 from beacon_service.postgresql import ClusterError
-from beacon_service.refusal import Refused
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
 from beacon_service.serving import PortTaken, refuse_taken_port, server_command
 from beacon_service.settings import DatabaseSettings, Settings, SettingsError, libpq_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from beacon_service.auth.model import KeyKind
-    from beacon_service.zones.transfer import Kind
 
 EXPECTED = (
     backups.BackupError,
@@ -160,7 +153,7 @@ def keys() -> None:
 )
 def create(kind: KeyKind, name: str, scopes: tuple[str, ...]) -> None:
     """Make a key and print it."""
-    with _session() as session:
+    with open_session() as session:
         plain = store.create_key(session, kind=kind, name=name, at=SystemClock().now(), scopes=scopes or None)
         session.commit()
     click.echo(plain)
@@ -170,7 +163,7 @@ def create(kind: KeyKind, name: str, scopes: tuple[str, ...]) -> None:
 def list_() -> None:
     """Show all keys: id, kind, state, name, scopes."""
     now = SystemClock().now()
-    with _session() as session:
+    with open_session() as session:
         for key in store.list_keys(session):
             expired = key.expires_at is not None and key.expires_at <= now
             state = "revoked" if key.revoked_at else "expired" if expired else "valid"
@@ -182,7 +175,7 @@ def list_() -> None:
 @click.argument("key_id")
 def revoke(key_id: str) -> None:
     """Stop a key from the next request on."""
-    with _session() as session:
+    with open_session() as session:
         store.revoke_key(session, key_id, at=SystemClock().now())
         session.commit()
 
@@ -192,7 +185,7 @@ def revoke(key_id: str) -> None:
 @click.option("--overlap-h", default=24, show_default=True, type=click.IntRange(0, 24 * 90))
 def rotate(key_id: str, overlap_h: int) -> None:
     """Make a successor and print it; the old key goes on for OVERLAP_H hours."""
-    with _session() as session:
+    with open_session() as session:
         plain = store.rotate_key(session, key_id, timedelta(hours=overlap_h), at=SystemClock().now())
         session.commit()
     click.echo(plain)
@@ -209,13 +202,9 @@ def learn() -> None:
     from beacon_service.pings.catalogue import CatalogueCache  # noqa: PLC0415 - only this command reads pings
     from beacon_service.pings.phone_levels import learn as learn_offsets  # noqa: PLC0415
 
-    settings = DatabaseSettings.load()
-    engine = make_engine(clusters.resolve_url(settings), settings, connections=2)
-    try:
+    with open_engine() as (engine, _):
         places = CatalogueCache().newest(engine).places
         learned = learn_offsets(engine, places, SystemClock().now())
-    finally:
-        engine.dispose()
     for one in learned:
         before = places.phones.get(one.model, 0.0)
         known_from = f"{one.beacons} beacons, {one.sightings} sightings"
@@ -229,67 +218,11 @@ def import_() -> None:
     """Bring zones, beacons or a survey into a site."""
 
 
-@import_.command("zones")
-@click.argument("site")
-@click.argument("file", type=click.File("rb"))
-def import_zones(site: str, file: IO[bytes]) -> None:
-    """Bring the GeoJSON collection FILE (- for stdin) into SITE, all of it or nothing."""
-    _bring_in("zones", site, file)
-
-
-@import_.command("beacons")
-@click.argument("site")
-@click.argument("file", type=click.File("rb"))
-def import_beacons(site: str, file: IO[bytes]) -> None:
-    """Bring the GeoJSON collection FILE (- for stdin) into SITE, all of it or nothing."""
-    _bring_in("beacons", site, file)
-
-
+import_.add_command(transferring.import_zones)
+import_.add_command(transferring.import_beacons)
 import_.add_command(surveying.import_survey)
+main.add_command(transferring.export)
 main.add_command(surveying.surveys)
-
-
-def _bring_in(kind: Kind, site: str, file: IO[bytes]) -> None:
-    from beacon_service.zones.transfer import bring_in, edit_by  # noqa: PLC0415 - most commands need no shapes
-
-    with _session() as session:
-        try:
-            found = bring_in(session, kind, site, file.read(), edit_by("cli", SystemClock().now()))
-        except (BadRequest, Invalid) as problem:
-            raise Refused(problem) from None
-        session.commit()
-    changed = [one for one in found.values() if one.changed]
-    created = sum(one.created for one in changed)
-    counts = f"created {created}, replaced {len(changed) - created}, unchanged {len(found) - len(changed)}"
-    version = f"; the configuration is at version {changed[0].stored.version}" if changed else ""
-    click.echo(f"{kind} of {site}: {counts}{version}", err=True)
-
-
-@main.command()
-@click.argument("kind", type=click.Choice(["zones", "beacons"]))
-@click.argument("site")
-@click.option(
-    "-o", "--output", "file", type=click.Path(dir_okay=False, path_type=Path), help="Not to stdout."
-)
-def export(kind: Kind, site: str, file: Path | None) -> None:
-    """Write SITE's zones or beacons as a GeoJSON collection, which `import` takes."""
-    from beacon_service.zones.transfer import take_out  # noqa: PLC0415 - most commands need no shapes
-
-    with _session() as session:
-        parts = take_out(session, kind, site)
-        if file is None:
-            sys.stdout.buffer.writelines(parts)
-            return
-        # Whoever finds the file finds all of it.
-        unfinished = file.with_name(f"{file.name}.unfinished")
-        try:
-            with unfinished.open("wb") as written:
-                written.writelines(parts)
-            unfinished.replace(file)
-        except OSError as error:
-            raise click.ClickException(f"{file}: {error.strerror}") from None
-        finally:
-            unfinished.unlink(missing_ok=True)
 
 
 @main.command()
@@ -300,17 +233,6 @@ def openapi() -> None:
     app = create_app(Settings.load())
     with app.app_context():
         click.echo(json.dumps(app.spec, indent=2))
-
-
-@contextmanager
-def _session() -> Iterator[Session]:
-    settings = DatabaseSettings.load()
-    engine = create_engine(clusters.resolve_url(settings))
-    try:
-        with Session(engine) as session:
-            yield session
-    finally:
-        engine.dispose()
 
 
 def _check_and_remember(settings: Settings) -> str:

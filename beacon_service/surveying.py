@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from beacon_service import cluster
 from beacon_service.clock import SystemClock
-from beacon_service.db import make_engine, transaction
+from beacon_service.db import transaction
 from beacon_service.errors import Invalid
+from beacon_service.opening import open_engine
 from beacon_service.refusal import Refused
-from beacon_service.settings import DatabaseSettings, libpq_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +58,7 @@ def import_survey(site: str, directory: Path, *, activate: bool, here: bool) -> 
         survey = survey_in(directory)
     except SurveyError as error:
         raise click.UsageError(str(error)) from None
-    with _engine() as (engine, url):
+    with open_engine() as (engine, url):
         by = Asked(ACTOR, SystemClock().now())
         try:
             check_ids(site=site)
@@ -89,7 +88,7 @@ def list_(site: str) -> None:
     """Show SITE's surveys and radio maps, newest first."""
     from beacon_service.positioning import map_store, service, store  # noqa: PLC0415
 
-    with _engine() as (engine, _), transaction(engine) as connection:
+    with open_engine() as (engine, _), transaction(engine) as connection:
         service.require_site(connection, site)
         active, now = map_store.active(connection, site), SystemClock().now()
         for one in store.surveys(connection, site):
@@ -109,7 +108,7 @@ def withdraw(site: str, number: int) -> None:
     """Learn no more from survey NUMBER. Maps stay as they are: run `surveys learn` for one without it."""
     from beacon_service.positioning import service  # noqa: PLC0415
 
-    with _engine() as (engine, _), transaction(engine) as connection:
+    with open_engine() as (engine, _), transaction(engine) as connection:
         service.withdraw(connection, site, number, SystemClock().now())
 
 
@@ -122,7 +121,7 @@ def learn(site: str, *, activate: bool, here: bool) -> None:
     from beacon_service.positioning import service  # noqa: PLC0415
     from beacon_service.positioning.surveys import Asked  # noqa: PLC0415
 
-    with _engine() as (engine, url):
+    with open_engine() as (engine, url):
         with transaction(engine) as connection:
             by = Asked(ACTOR, SystemClock().now())
             key = service.ask_for_map(connection, site, activate=activate, by=by)
@@ -140,7 +139,7 @@ def activate(site: str, number: int) -> None:
     from beacon_service.positioning.surveys import MapKey  # noqa: PLC0415
     from beacon_service.zones.transfer import edit_by  # noqa: PLC0415
 
-    with _engine() as (engine, _), Session(engine) as session:
+    with open_engine() as (engine, _), Session(engine) as session:
         found = service.activate(session, MapKey(site, number), edit_by(ACTOR, SystemClock().now()))
         session.commit()
     click.echo(f"{site} is located by its radio map {number}", err=True)
@@ -156,7 +155,7 @@ def deactivate(site: str) -> None:
     from beacon_service.positioning import service  # noqa: PLC0415
     from beacon_service.zones.transfer import edit_by  # noqa: PLC0415
 
-    with _engine() as (engine, _), Session(engine) as session:
+    with open_engine() as (engine, _), Session(engine) as session:
         service.deactivate(session, site, edit_by(ACTOR, SystemClock().now()))
         session.commit()
 
@@ -241,14 +240,3 @@ def _progress() -> Iterator[Watch]:
             bar.update(task, completed=share, description=doing, left=left)
 
         yield watch
-
-
-@contextmanager
-def _engine() -> Iterator[tuple[Engine, str]]:
-    settings = DatabaseSettings.load()
-    url = cluster.resolve_url(settings)
-    engine = make_engine(url, settings, connections=2)
-    try:
-        yield engine, libpq_url(url)
-    finally:
-        engine.dispose()
