@@ -36,46 +36,10 @@ def campaigns_for(venue: Venue) -> dict[str, dict[str, Any]]:
     """
     floors = venue.floors_upward()
     welcomes = {
-        f"{venue.id}-welcome-{floor}": welcome(venue, floor, morning=2 * index < len(floors))
+        f"welcome-{floor}": welcome(venue, floor, morning=2 * index < len(floors))
         for index, floor in enumerate(floors)
     }
-    return welcomes | {
-        f"{venue.id}-few-a-minute": campaign(
-            "For the first five each minute",
-            priority=40,
-            trigger=entered(venue, "any"),
-            caps=[ONCE_AN_HOUR, FEW_A_MINUTE],
-            offer=("A coffee for the quick", "Five a minute get one."),
-        ),
-        f"{venue.id}-take-your-time": campaign(
-            "For those who stay",
-            priority=30,
-            trigger={"move": "dwelled", "site": venue.id, "tags": ["any"], "dwell_s": 10},
-            offer=("Take your time", "And ten percent in the shop before you."),
-            hold_out=0.2,
-        ),
-        f"{venue.id}-gold": campaign(
-            "Gold members",
-            priority=50,
-            trigger=entered(venue, "any"),
-            offer=("The lounge is open", "For gold members, on every floor."),
-            audience={"all": [{"attribute": "loyalty", "op": "eq", "value": "gold"}]},
-        ),
-        f"{venue.id}-come-back": campaign(
-            "Come back soon",
-            priority=5,
-            trigger={"move": "exited", "site": venue.id, "tags": ["any"]},
-            offer=("Come back soon", "Parking is free on your next visit."),
-            hold_out=0.1,
-        ),
-        f"{venue.id}-half": campaign(
-            "Does a voucher pay? Half will not see it",
-            priority=20,
-            trigger=entered(venue, "any"),
-            offer=("5 off your next meal", "In any restaurant of the house."),
-            hold_out=0.5,
-        ),
-    }
+    return {f"{venue.id}-{name}": body for name, body in (welcomes | anywhere(venue)).items()}
 
 
 def welcome(venue: Venue, floor: str, *, morning: bool) -> dict[str, Any]:
@@ -87,6 +51,47 @@ def welcome(venue: Venue, floor: str, *, morning: bool) -> dict[str, Any]:
         offer=(f"Welcome to {floor}", "See what is new on this floor."),
         dayparts=[{"days": EVERY_DAY, "from": hours[0], "to": hours[1]}],
     )
+
+
+def anywhere(venue: Venue) -> dict[str, dict[str, Any]]:
+    """One of each kind: few a minute, for a stay, for some people, at leaving, half held out."""
+    return {
+        "few-a-minute": campaign(
+            "For the first five each minute",
+            priority=40,
+            trigger=entered(venue, "any"),
+            caps=[ONCE_AN_HOUR, FEW_A_MINUTE],
+            offer=("A coffee for the quick", "Five a minute get one."),
+        ),
+        "take-your-time": campaign(
+            "For those who stay",
+            priority=30,
+            trigger={"move": "dwelled", "site": venue.id, "tags": ["any"], "dwell_s": 10},
+            offer=("Take your time", "And ten percent in the shop before you."),
+            hold_out=0.2,
+        ),
+        "gold": campaign(
+            "Gold members",
+            priority=50,
+            trigger=entered(venue, "any"),
+            offer=("The lounge is open", "For gold members, on every floor."),
+            audience={"all": [{"attribute": "loyalty", "op": "eq", "value": "gold"}]},
+        ),
+        "come-back": campaign(
+            "Come back soon",
+            priority=5,
+            trigger={"move": "exited", "site": venue.id, "tags": ["any"]},
+            offer=("Come back soon", "Parking is free on your next visit."),
+            hold_out=0.1,
+        ),
+        "half": campaign(
+            "Does a voucher pay? Half will not see it",
+            priority=20,
+            trigger=entered(venue, "any"),
+            offer=("5 off your next meal", "In any restaurant of the house."),
+            hold_out=0.5,
+        ),
+    }
 
 
 def entered(venue: Venue, tag: str) -> dict[str, Any]:
