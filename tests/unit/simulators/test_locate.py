@@ -267,9 +267,9 @@ def test_zones_without_a_name_are_told(site, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
+# Of each file, contents that it cannot have.
+MISTAKEN = {
+    "zones": [
         "",
         "no json",
         "[]",
@@ -284,27 +284,23 @@ def test_zones_without_a_name_are_told(site, tmp_path):
         '{"features": [{"id": "a", "properties": {}, "geometry": {"type": "Point", "coordinates": [1, 2]}}]}',
         '{"features": [{"id": "a", "properties": {}, "geometry": {"type": "LineString", "coordinates": [[1, 2], [1, 3]]}}]}',
     ],
-)
-def test_what_is_no_plan_is_told(site, tmp_path, content):
-    zones = tmp_path / "zones.geojson"
-    zones.write_text(content)
-    assert str(zones) in refused(locate(site, tmp_path, zones=zones))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
+    "beacons": [
         "no json",
         '{"features": [{"id": "a", "properties": {}}]}',
         '{"features": [{"properties": {"identities": []}, "geometry": {"type": "Point", "coordinates": [1, 2]}}]}',
         '{"features": [{"id": "a", "properties": {"identities": [{"type": "mac"}]}, "geometry": {"coordinates": [1, 2]}}]}',
         '{"features": [{"id": "a", "properties": {"identities": []}, "geometry": null}]}',
     ],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [(name, content) for name, contents in MISTAKEN.items() for content in contents]
 )
-def test_what_are_no_beacons_is_told(site, tmp_path, content):
-    beacons = tmp_path / "beacons.geojson"
-    beacons.write_text(content)
-    assert str(beacons) in refused(locate(site, tmp_path, beacons=beacons))
+def test_what_are_no_zones_or_no_beacons_is_told(site, tmp_path, name, content):
+    mistaken = tmp_path / "mistaken.geojson"
+    mistaken.write_text(content)
+    assert str(mistaken) in refused(locate(site, tmp_path, **{name: mistaken}))
 
 
 @pytest.mark.parametrize("name", ["zones", "sightings", "at"])
