@@ -213,6 +213,7 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         draws=draws,
         grants=tuple(grants),
         refusals=refusals,
+        channel=channel_of(question, winner) if winner else None,
     )
 
 
@@ -275,6 +276,11 @@ def _shared_holds(question: Question, campaign: Campaign, prefix: str) -> bool:
                 question.counts.append((campaign.id, charge.key, used, charge.limit))
             holds = holds and question.shared.has_room(charge)
     return holds
+
+
+def channel_of(question: Question, campaign: Campaign) -> str:
+    """By which channel the campaign's offer would go out."""
+    return question.moment.channel if campaign.channel == "app" else campaign.channel
 
 
 def _lacks_room(question: Question, campaign: Campaign) -> bool:

@@ -121,6 +121,7 @@ class Campaign:
     name: str
     status: Literal["draft", "published", "paused", "ended"]
     priority: int
+    channel: Literal["app", "webhook", "push"]
     starts_at: datetime | None
     ends_at: datetime | None
     trigger: Trigger
@@ -236,3 +237,4 @@ class Decision(msgspec.Struct, frozen=True):
     draws: dict[str, tuple[float, float]]
     grants: tuple[Granted, ...]
     refusals: tuple[str, ...] = ()
+    channel: str | None = None  # by which the offer goes out

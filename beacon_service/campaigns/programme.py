@@ -114,6 +114,7 @@ def campaign_of(body: Body) -> Campaign:
         name=body["name"],
         status=body["status"],
         priority=body["priority"],
+        channel=body.get("channel", "app"),
         starts_at=_instant(body.get("starts_at")),
         ends_at=_instant(body.get("ends_at")),
         trigger=_trigger(body["trigger"]),

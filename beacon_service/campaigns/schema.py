@@ -196,6 +196,11 @@ class CampaignIn(Document):
     name: Name
     status: Status = "draft"
     priority: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    channel: Literal["app", "webhook", "push"] = Field(
+        default="app",
+        description="How its offers leave: app, with the answer to a ping or in the inbox; webhook, to the brand's "
+        "servers; push, by the phone's push service and in the inbox.",
+    )
     starts_at: Instant | None = None
     ends_at: Instant | None = None
     trigger: TriggerIn
@@ -239,6 +244,7 @@ class CampaignOut(BaseModel):
     name: str
     status: str
     priority: int
+    channel: str = "app"  # of campaigns that were saved before there was another
     starts_at: str | None
     ends_at: str | None
     trigger: dict[str, Any]

@@ -51,8 +51,8 @@ def report_outcomes(body: OutcomesIn) -> ResponseReturnValue:
 @blueprint.output(InboxOut)
 @blueprint.doc(
     summary="Offers that wait to be shown, newest first",
-    description="Those decided without a ping to answer (a dwell that was reached, a silent exit), until "
-    "they expire or are dismissed; at most a hundred.",
+    description="Those decided without a ping to answer (a dwell that was reached, a silent exit) and those sent "
+    "by push, until they expire or are dismissed; at most a hundred.",
 )
 @requires_installation("read")
 def inbox(installation_id: str) -> ResponseReturnValue:

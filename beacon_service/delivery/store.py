@@ -86,7 +86,7 @@ SELECT d.decision_id, d.campaign, d.offer, d.expires_at
 FROM decisions AS d
 JOIN installations AS i ON i.key = d.installation_key AND i.customer_key = d.customer_key
 JOIN customers AS c ON c.key = d.customer_key AND c.marketing
-WHERE d.installation_key = %(installation)s AND d.channel = 'inbox' AND d.expires_at > %(now)s
+WHERE d.installation_key = %(installation)s AND d.channel IN ('inbox', 'push') AND d.expires_at > %(now)s
     AND NOT EXISTS (SELECT FROM outcomes AS o WHERE o.decision_id = d.decision_id AND o.type = 'dismissed')
 ORDER BY d.decided_at DESC, d.decision_id DESC
 LIMIT 100

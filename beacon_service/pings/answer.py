@@ -110,6 +110,8 @@ def _event(event: Event, installation_id: str) -> EventOut:
 def _decision(decision: Decision, installation_id: str) -> DecisionOut | None:
     if decision.offer is None or decision.campaign is None or decision.expires_at is None:
         return None
+    if decision.channel in {"webhook", "push"}:  # it leaves by another way, and is not to be shown twice
+        return None
     return DecisionOut(
         decision_id=str(decision.id),
         installation_id=installation_id,

@@ -194,10 +194,7 @@ def save_decisions(
         "revisions": [decision.revision for decision in chosen],
         "offer_ids": [decision.offer.id if decision.offer else None for decision in chosen],
         "offers": [OfferOut.of(decision.offer) if decision.offer else None for decision in chosen],
-        "channels": [
-            moment.channel if decision.offer else None
-            for decision, moment in zip(chosen, moments, strict=True)
-        ],
+        "channels": [decision.channel for decision in chosen],
         "expires": [decision.expires_at for decision in chosen],
         "reasons": [decision.reasons for decision in chosen],
         "counts": [decision.counts for decision in chosen],

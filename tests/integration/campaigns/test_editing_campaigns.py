@@ -32,6 +32,7 @@ def test_a_campaign_is_kept_with_its_defaults(shop):
             "name": "Coffee",
             "status": "published",
             "priority": 0,
+            "channel": "app",
             "starts_at": None,
             "ends_at": None,
             "trigger": trigger("cafe", tags=[], site=None, dwell_s=None, nth=None),

@@ -166,7 +166,7 @@ def decision_row(decision):
         moment.move,
         moment.visit,
         moment.at,
-        moment.channel if decision.offer else "",
+        decision.channel or "",
     )
     return (
         *about,

@@ -6,8 +6,9 @@ import pytest
 
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.model import Reason
+from beacon_service.campaigns.programme import campaign_of
 from beacon_service.ids import derived_uuid, draw
-from tests.factories.catalogue import cap_document, offer_document, policy_document
+from tests.factories.catalogue import campaign_document, cap_document, offer_document, policy_document
 from tests.factories.moments import NOW, campaign, chosen, grant, question, shared
 
 LIFETIME = {"kind": "lifetime"}
@@ -187,3 +188,21 @@ class TestSharedCounts:
         decision = decide(asked, [campaign("a", obeys_policy=False)])
         assert decision.campaign == "a"
         assert [(charge.key, charge.binding) for charge in decision.grants[0].charges] == [(tally, False)]
+
+
+class TestTheChannel:
+    def test_an_offer_goes_to_the_app_as_its_cause_allows(self):
+        for allowed in ("response", "inbox"):
+            assert decide(question(channel=allowed), [campaign()]).channel == allowed
+
+    def test_a_campaign_by_webhook_or_push_goes_that_way_whatever_the_cause(self):
+        for channel in ("webhook", "push"):
+            assert decide(question(channel="inbox"), [campaign(channel=channel)]).channel == channel
+
+    def test_what_was_saved_before_there_were_channels_goes_to_the_app(self):
+        document = campaign_document()
+        assert "channel" not in document
+        assert campaign_of(document).channel == "app"
+
+    def test_without_an_offer_there_is_no_channel(self):
+        assert decide(question(), []).channel is None

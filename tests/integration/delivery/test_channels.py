@@ -1,0 +1,37 @@
+"""A campaign's offers go to the app, to the brand's servers or to the phone's push service - by one way."""
+
+import pytest
+
+from tests.factories.catalogue import campaign_document, zone_document
+from tests.factories.shop import Shop
+
+
+@pytest.fixture
+def shop(app, clock):
+    return Shop(app, clock)
+
+
+def decided_by(shop, channel):
+    """The answer to a ping that entered the café, where a campaign by that channel wins."""
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document(channel=channel)])
+    return shop.ping(shop.phone(), "1")
+
+
+def inbox(shop):
+    headers = {
+        "Authorization": f"Bearer {shop.publishable}",
+        "Beacon-Installation-Token": shop.tokens["phone"],
+    }
+    return shop.client.get("/v1/installations/phone/inbox", headers=headers).json["decisions"]
+
+
+@pytest.mark.parametrize(
+    ("channel", "answered", "waiting", "stored"),
+    [("app", 1, 0, "response"), ("webhook", 0, 0, "webhook"), ("push", 0, 1, "push")],
+)
+def test_an_offer_reaches_the_app_once(shop, channel, answered, waiting, stored):
+    answer = decided_by(shop, channel)
+    assert len(answer["events"]) == 1
+    assert len(answer["decisions"]) == answered
+    assert len(inbox(shop)) == waiting
+    assert shop.rows("SELECT channel FROM decisions") == [(stored,)]
