@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TypeAlias
+from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrule, rrulestr
 
@@ -17,6 +18,8 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 # The end of a day, which no clock shows: the next day's midnight.
 END_OF_DAY = "24:00"
 
+# The clock of those who named none.
+UTC_ZONE = ZoneInfo("UTC")
 # What a recurrence rule may say beside its frequency.
 _EVERY = {"INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
 _OF_MONTHS = {*_EVERY, "BYMONTH", "BYMONTHDAY", "BYSETPOS"}
@@ -65,6 +68,15 @@ class RecurringHours:
 
 
 Hours: TypeAlias = WeeklyHours | RecurringHours
+
+
+@lru_cache(maxsize=1024)
+def zone_of(name: str | None) -> ZoneInfo | None:
+    """The time zone that a phone names, if it is one that is known."""
+    try:
+        return ZoneInfo(name) if name else None
+    except (KeyError, ValueError, OSError):
+        return None
 
 
 @lru_cache(maxsize=4096)

@@ -1,16 +1,30 @@
 """How often: what a cap counts of a customer's ledger, and what it claims of the counts that customers share."""
 
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from beacon_service.campaigns.model import Campaign, Cap, Charge, Grant, TallyKey, Window
-from beacon_service.campaigns.windows import DURATIONS, calendar_start, rolling_since
+from beacon_service.campaigns.model import (
+    Campaign,
+    Cap,
+    Charge,
+    Grant,
+    Outcome,
+    Suppression,
+    TallyKey,
+    Window,
+)
+from beacon_service.campaigns.windows import DURATIONS, calendar_end, calendar_start, rolling_since
+from beacon_service.hours import UTC_ZONE
 
 # The contact policy as a cap's owner; ids of campaigns contain no asterisk, and one may well be called "policy".
 POLICY_OWNER = "*policy"
+# Offers of an even budget may run ahead by so much of the day, so that its last minute is not too late for the last.
+PACE_AHEAD = timedelta(minutes=15)
 _DAY = Window("calendar", 1, "day")
 
 
@@ -21,6 +35,25 @@ class Standing(Struct, frozen=True):
     time_zone: ZoneInfo  # the site's
     site: str
     visit_started_at: datetime  # of the visit to the site
+    offer: str | None = None  # which of the campaign's offers it would be
+    channel: str = "response"
+    customer_zone: ZoneInfo | None = None  # as the phone says; unknown: the site's
+    organisation_zone: ZoneInfo = UTC_ZONE
+
+    def zone(self, tz: str) -> ZoneInfo:
+        """Whose clock a `tz` means."""
+        if tz == "site":
+            return self.time_zone
+        if tz == "customer":
+            return self.customer_zone or self.time_zone
+        return self.organisation_zone if tz == "organisation" else ZoneInfo(tz)
+
+
+def applies(cap: Cap, campaign: Campaign, standing: Standing) -> bool:
+    """Caps of a tag or a channel are those of the campaigns and offers that have it."""
+    if cap.scope == "tag":
+        return cap.name in campaign.tags
+    return cap.scope != "channel" or cap.name == standing.channel
 
 
 def counted(cap: Cap, owner: str, ledger: Sequence[Grant], standing: Standing) -> int:
@@ -34,13 +67,23 @@ def counted(cap: Cap, owner: str, ledger: Sequence[Grant], standing: Standing) -
     after_at, start_at = _bounds(cap, standing)
     total = 0
     for grant in ledger:
-        for_policy = grant.policy and grant.arm == "offered"
-        relevant = for_policy if owner == POLICY_OWNER else grant.campaign == owner
-        if not relevant or not grant.counts_as(cap.counts):
+        if not _is_of(grant, cap, owner, standing) or not grant.counts_as(cap.counts):
             continue
         late_enough = start_at is None or grant.decided_at >= start_at
         total += late_enough and (after_at is None or grant.decided_at > after_at)
     return total
+
+
+def _is_of(grant: Grant, cap: Cap, owner: str, standing: Standing) -> bool:
+    """Whether the cap is about such grants."""
+    if owner != POLICY_OWNER:
+        of_offer = cap.scope != "offer" or grant.offer in {standing.offer, None}  # held out of it: of any
+        return grant.campaign == owner and of_offer
+    if not grant.policy or grant.arm != "offered":
+        return False
+    if cap.scope == "tag":
+        return cap.name in grant.tags
+    return cap.scope != "channel" or cap.name == grant.channel
 
 
 def charges(campaign: Campaign, policy_caps: Sequence[Cap], standing: Standing) -> tuple[Charge, ...]:
@@ -53,36 +96,81 @@ def charges(campaign: Campaign, policy_caps: Sequence[Cap], standing: Standing) 
     common = [
         _cap_charge(cap, POLICY_OWNER, standing, binding=campaign.obeys_policy)
         for cap in policy_caps
-        if cap.subject != "customer" and campaign.counts_towards_policy
+        if cap.subject != "customer" and campaign.counts_towards_policy and applies(cap, campaign, standing)
     ]
     return (*own, *common, *budget_charges(campaign, standing))
 
 
 def budget_charges(campaign: Campaign, standing: Standing) -> tuple[Charge, ...]:
-    """A budget counts offers; what no one reported as delivered comes back when its offer expires."""
-    if campaign.budget is None:
+    """A budget counts offers, or what they cost; what no one reported as delivered comes back when it expires."""
+    budget = campaign.budget
+    if budget is None:
         return ()
-    budget, found = campaign.budget, []
+    name = campaign.id if not budget.per_site else f"{campaign.id}:at={standing.site}"
+    plain = Charge(
+        key=TallyKey(f"budget:{name}:total"),
+        limit=0,
+        counts="delivered",
+        campaign=campaign.id,
+        site=standing.site if budget.per_site else None,
+        money=budget.of == "cost",
+        amount=cost_of(campaign, standing.offer) if budget.of == "cost" else 1,
+    )
+    found = []
     if budget.total is not None:
-        key = TallyKey(f"budget:{campaign.id}:total")
-        found.append(Charge(key=key, limit=budget.total, counts="delivered", campaign=campaign.id))
+        found.append(replace(plain, limit=budget.total))
     if budget.per_day is not None:
         start_at = calendar_start(_DAY, standing.now, standing.time_zone)
-        key = TallyKey(f"budget:{campaign.id}:{start_at.isoformat()}")
-        found.append(
-            Charge(key=key, limit=budget.per_day, counts="delivered", campaign=campaign.id, start_at=start_at)
-        )
+        limit = _paced(budget.per_day, start_at, standing) if budget.even else budget.per_day
+        key = TallyKey(f"budget:{name}:{start_at.isoformat()}")
+        found.append(replace(plain, key=key, limit=limit, start_at=start_at))
     return tuple(found)
 
 
-def ledger_span(caps: Iterable[Cap]) -> timedelta | None:
-    """How far back the customer caps among these may look; None: to the beginning."""
+def cost_of(campaign: Campaign, offer: str | None) -> int:
+    return next((one.cost for one in campaign.offers if one.id == offer), campaign.offers[0].cost)
+
+
+def _paced(per_day: int, start_at: datetime, standing: Standing) -> int:
+    """How much of a day's budget may be gone by now: half of it at noon, all of it in the last minutes.
+
+    Rounded up, so that a budget of one is there from the start.
+    """
+    end_at = calendar_end(start_at, standing.time_zone)
+    return math.ceil(per_day * min(1.0, (standing.now - start_at + PACE_AHEAD) / (end_at - start_at)))
+
+
+def suppressed(suppression: Suppression, grants: Iterable[Grant], now: datetime) -> bool:
+    """Whether so many offers in a row were dismissed that there is silence now.
+
+    Dismissals and clicks count by when their offer was made: offers are looked at when they come.
+    """
+    recent: list[datetime] = []
+    silent_until: datetime | None = None
+    for grant in sorted(grants, key=lambda one: one.decided_at):
+        if grant.arm != "offered":
+            continue
+        if grant.outcomes & Outcome.CLICKED:
+            recent, silent_until = [], None
+        elif grant.outcomes & Outcome.DISMISSED:
+            recent = [at for at in recent if grant.decided_at - at < suppression.within] + [grant.decided_at]
+            if len(recent) >= suppression.dismissals:
+                silent_until = grant.decided_at + suppression.silence
+    return silent_until is not None and now < silent_until
+
+
+def ledger_span(
+    caps: Iterable[Cap], gaps: Iterable[timedelta | None] = (), silences: Iterable[Suppression | None] = ()
+) -> timedelta | None:
+    """How far back caps, gaps and suppressions may look at a customer's ledger; None: to the beginning."""
+    asked = [gap for gap in gaps if gap is not None]
+    asked += [one.within + one.silence for one in silences if one is not None]
     windows = [cap.window for cap in caps if cap.subject == "customer"]
     if any(window.kind in {"lifetime", "visit"} for window in windows):
         return None
     # A calendar period is at most its duration and a day: the longest month, and the hour that DST adds.
     spans = [window.n * DURATIONS[window.unit] + timedelta(days=window.n + 1) for window in windows]
-    return max(spans, default=timedelta(0))
+    return max([*spans, *asked], default=timedelta(0))
 
 
 def _cap_charge(
@@ -92,6 +180,8 @@ def _cap_charge(
     # Only one calendar period fits one row; several at once are counted from the ledger, as rolling ones are.
     ledger = after_at is not None or (cap.window.kind == "calendar" and cap.window.n > 1)
     subject = standing.site if cap.subject == "site" else "all"
+    if cap.scope == "offer":
+        subject = f"{subject}:offer={standing.offer}"
     period = start_at.isoformat() if start_at is not None and not ledger else ""
     return Charge(
         key=TallyKey(f"cap:{owner}:{cap.definition}:{subject}:{period}"),
@@ -102,6 +192,9 @@ def _cap_charge(
         start_at=start_at,
         campaign=campaign,
         site=standing.site if cap.subject == "site" else None,
+        offer=standing.offer if cap.scope == "offer" else None,
+        tag=cap.name if cap.scope == "tag" else None,
+        channel=cap.name if cap.scope == "channel" else None,
         binding=binding,
     )
 
@@ -112,8 +205,7 @@ def _bounds(cap: Cap, standing: Standing) -> tuple[datetime | None, datetime | N
     if window.kind == "rolling":
         return rolling_since(window, standing.now), None
     if window.kind == "calendar":
-        zone = standing.time_zone if cap.tz == "site" else ZoneInfo(cap.tz)
-        return None, calendar_start(window, standing.now, zone)
+        return None, calendar_start(window, standing.now, standing.zone(cap.tz))
     if window.kind == "visit":
         return None, standing.visit_started_at
     return None, None

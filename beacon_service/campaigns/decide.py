@@ -3,17 +3,19 @@
 `RULES` is the documentation: an ordered tuple of small functions, and the first reason wins. "No" is a result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted
+from beacon_service.campaigns.caps import POLICY_OWNER, Standing, applies, charges, counted, suppressed
 from beacon_service.campaigns.model import (
+    Blackout,
     Campaign,
     Cap,
     Charge,
@@ -21,16 +23,22 @@ from beacon_service.campaigns.model import (
     Grant,
     Granted,
     Moment,
+    Offer,
     Policy,
     Reason,
     Tally,
     TallyKey,
 )
-from beacon_service.hours import WeeklyHours
+from beacon_service.campaigns.person import Person
+from beacon_service.customers.events import Events
+from beacon_service.hours import UTC_ZONE, WeeklyHours
 from beacon_service.ids import derived_uuid7, draw
+from beacon_service.visits.model import Visit
 
 # "You are in aisle 4" is wrong two minutes later; an offline phone's flush makes no offers.
 MAX_MOMENT_AGE = timedelta(seconds=120)
+# What an attribute `mood` may say of who is not to be advertised to.
+BAD_MOODS = ("angry", "bad", "upset")
 
 
 @dataclass(slots=True)
@@ -74,17 +82,65 @@ class Question(Struct, frozen=True, dict=True):
     policy: Policy
     shared: Shared
     hours: Sequence[WeeklyHours] | None = None  # when the moment's zone is open; None: always
+    location: bool = False
+    visits: Mapping[str, Visit] = {}
+    events: Events = {}
+    lists: tuple[str, ...] = ()
+    customer_zone: ZoneInfo | None = None  # of the phone's clocks
+    organisation_zone: ZoneInfo = UTC_ZONE
+    groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
     counts: list[tuple[str, str, int, int]] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
+    _standings: dict[str, Standing] = {}
 
     @cached_property
     def standing(self) -> Standing:
-        return Standing(self.now, self.time_zone, self.moment.site, self.moment.visit_started_at)
+        """Where and when, whatever the offer."""
+        return Standing(
+            self.now,
+            self.time_zone,
+            self.moment.site,
+            self.moment.visit_started_at,
+            customer_zone=self.customer_zone,
+            organisation_zone=self.organisation_zone,
+        )
+
+    def standing_of(self, campaign: Campaign) -> Standing:
+        """The same for what that campaign would offer; each of its caps asks for it."""
+        if campaign.id not in self._standings:
+            offer, channel = self.offer(campaign).id, channel_of(self, campaign)
+            self._standings[campaign.id] = replace(self.standing, offer=offer, channel=channel)
+        return self._standings[campaign.id]
+
+    def offer(self, campaign: Campaign) -> Offer:
+        """Which of the campaign's offers is this customer's: for good, as long as their weights stay."""
+        if len(campaign.offers) == 1:
+            return campaign.offers[0]
+        mark = draw("variant", campaign.id, self.moment.customer_key) * sum(
+            one.weight for one in campaign.offers
+        )
+        for offer in campaign.offers:
+            mark -= offer.weight
+            if mark < 0:
+                return offer
+        return campaign.offers[-1]
+
+    @cached_property
+    def person(self) -> Person:
+        """Whom audiences are asked about."""
+        about = (self.attributes, self.marketing, self.location, self.visits, self.events, self.lists)
+        return Person(self.now, *about)
 
     @cached_property
     def local(self) -> datetime:
         """Now, on the site's clocks."""
         return self.now.astimezone(self.time_zone)
+
+    @cached_property
+    def is_quiet(self) -> bool:
+        """Whether the policy's quiet hours are now."""
+        quiet = self.policy.quiet
+        return quiet is not None and quiet.hours.cover(self.now.astimezone(self.standing.zone(quiet.tz)))
 
     @cached_property
     def is_open(self) -> bool:
@@ -95,7 +151,7 @@ class Question(Struct, frozen=True, dict=True):
     def claims(self, campaign: Campaign) -> tuple[Charge, ...]:
         """What an offer of the campaign would claim of the shared counts; several rules ask for it."""
         if campaign.id not in self._claims:
-            self._claims[campaign.id] = charges(campaign, self.policy.caps, self.standing)
+            self._claims[campaign.id] = charges(campaign, self.policy.caps, self.standing_of(campaign))
         return self._claims[campaign.id]
 
 
@@ -135,10 +191,64 @@ def is_in_daypart(question: Question, campaign: Campaign) -> Reason | None:
     return None if any(part.cover(local) for part in campaign.dayparts) else Reason.DAYPART
 
 
+def is_on_no_blackout(question: Question, campaign: Campaign) -> Reason | None:
+    """A campaign's own blackouts are by the site's calendar, as are the policy's, which bind who obeys it."""
+    blackouts = campaign.blackouts
+    if campaign.obeys_policy:
+        blackouts = (*blackouts, *question.policy.blackouts)
+    return Reason.BLACKOUT if blackouts and _is_on(blackouts, question.local.date()) else None
+
+
 def is_in_audience(question: Question, campaign: Campaign) -> Reason | None:
-    if campaign.audience is None or campaign.audience(question.attributes):
+    if campaign.audience is None or campaign.audience(question.person):
         return None
     return Reason.AUDIENCE
+
+
+def is_suitable(question: Question, campaign: Campaign) -> Reason | None:
+    """Who is angry is not advertised to; a word of service passes."""
+    if campaign.kind == "service":
+        return None
+    about = question.attributes
+    return (
+        Reason.UNSUITABLE if about.get("open_complaint") is True or about.get("mood") in BAD_MOODS else None
+    )
+
+
+def is_not_quiet(question: Question, campaign: Campaign) -> Reason | None:
+    """In quiet hours what obeys the policy is dropped or held; what goes to the inbox disturbs nobody."""
+    quiet = question.policy.quiet
+    if quiet is None or quiet.then == "inbox" or not campaign.obeys_policy or not question.is_quiet:
+        return None
+    return Reason.QUIET
+
+
+def is_alone_in_its_group(question: Question, campaign: Campaign) -> Reason | None:
+    if campaign.group is None:
+        return None
+    return Reason.EXCLUDED if question.groups.get(campaign.group, campaign.id) != campaign.id else None
+
+
+def is_long_enough_ago(question: Question, campaign: Campaign) -> Reason | None:
+    """Since the campaign's own last offer, and since any if it obeys the policy."""
+    own = _last(grant for grant in question.ledger if grant.campaign == campaign.id)
+    if _is_within(campaign.min_gap, own, question.now):
+        return Reason.GAP
+    if campaign.obeys_policy and question.policy.min_gap is not None:
+        common = _last(grant for grant in question.ledger if grant.policy and grant.arm == "offered")
+        return Reason.GAP if _is_within(question.policy.min_gap, common, question.now) else None
+    return None
+
+
+def is_not_suppressed(question: Question, campaign: Campaign) -> Reason | None:
+    own = [grant for grant in question.ledger if grant.campaign == campaign.id]
+    if campaign.suppression is not None and suppressed(campaign.suppression, own, question.now):
+        return Reason.SUPPRESSED
+    silence = question.policy.suppression
+    if campaign.obeys_policy and silence is not None:
+        common = [grant for grant in question.ledger if grant.policy]
+        return Reason.SUPPRESSED if suppressed(silence, common, question.now) else None
+    return None
 
 
 def is_within_caps(question: Question, campaign: Campaign) -> Reason | None:
@@ -164,7 +274,13 @@ RULES: tuple[Rule, ...] = (
     is_live,
     is_open,
     is_in_daypart,
+    is_on_no_blackout,
     is_in_audience,
+    is_suitable,
+    is_not_quiet,
+    is_alone_in_its_group,
+    is_long_enough_ago,
+    is_not_suppressed,
     is_within_caps,
     is_within_policy,
     is_within_budget,
@@ -189,14 +305,17 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         for campaign in candidates
         if verdicts[campaign.id] in SHARED_REASONS and _lacks_room(question, campaign)
     )
-    ranked = sorted((c for c in candidates if verdicts[c.id] is None), key=lambda c: (-c.priority, c.id))
+    # A fallback speaks only where nobody else does, whatever its priority.
+    ranked = sorted(
+        (c for c in candidates if verdicts[c.id] is None), key=lambda c: (c.fallback, -c.priority, c.id)
+    )
     winner, held_out, draws = _choose(question, ranked)
     lost = Reason.OUTRANKED if winner or len(held_out) == len(ranked) else Reason.GLOBAL_HOLD_OUT
     for campaign in ranked:
         if campaign is not winner:
             reasons[campaign.id] = (Reason.HELD_OUT if campaign in held_out else lost).value
     moment = question.moment
-    offer = winner.offers[0] if winner else None
+    offer = question.offer(winner) if winner else None
     expires_at = question.now + offer.expires_after if offer else None
     grants = [_held_out_grant(question, campaign) for campaign in held_out]
     if winner:
@@ -245,7 +364,7 @@ def _held_out_grant(question: Question, campaign: Campaign) -> Granted:
 
 
 def _offered_grant(question: Question, campaign: Campaign) -> Granted:
-    offer = campaign.offers[0]
+    offer = question.offer(campaign)
     claims = question.claims(campaign)
     for charge in claims:
         question.shared.claim(charge)
@@ -256,13 +375,17 @@ def _offered_grant(question: Question, campaign: Campaign) -> Granted:
         policy=campaign.counts_towards_policy,
         closes_at=question.now + offer.expires_after,
         charges=claims,
+        tags=tuple(sorted(campaign.tags)),
+        channel=channel_of(question, campaign),
+        cost=offer.cost,
     )
 
 
 def _customer_cap_holds(question: Question, campaign: Campaign, cap: Cap, owner: str) -> bool:
-    if cap.subject != "customer":
+    standing = question.standing_of(campaign)
+    if cap.subject != "customer" or not applies(cap, campaign, standing):
         return True
-    used = counted(cap, owner, question.ledger, question.standing)
+    used = counted(cap, owner, question.ledger, standing)
     question.counts.append((campaign.id, f"{owner}:{cap.definition}", used, cap.limit))
     return used < cap.limit
 
@@ -280,7 +403,22 @@ def _shared_holds(question: Question, campaign: Campaign, prefix: str) -> bool:
 
 def channel_of(question: Question, campaign: Campaign) -> str:
     """By which channel the campaign's offer would go out."""
+    quiet = question.policy.quiet
+    if quiet is not None and quiet.then == "inbox" and campaign.obeys_policy and question.is_quiet:
+        return "inbox"
     return question.moment.channel if campaign.channel == "app" else campaign.channel
+
+
+def _is_on(blackouts: Iterable[Blackout], day: date) -> bool:
+    return any(blackout.first <= day <= blackout.last for blackout in blackouts)
+
+
+def _last(grants: Iterable[Grant]) -> datetime | None:
+    return max((grant.decided_at for grant in grants), default=None)
+
+
+def _is_within(gap: timedelta | None, last_at: datetime | None, now: datetime) -> bool:
+    return gap is not None and last_at is not None and now - last_at < gap
 
 
 def _lacks_room(question: Question, campaign: Campaign) -> bool:

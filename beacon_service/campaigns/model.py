@@ -1,16 +1,18 @@
 """Campaigns, caps and the ledger as the engine sees them. Values only."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import IntFlag, StrEnum
 from functools import cached_property
 from typing import Any, Literal, NewType
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from beacon_service.hours import WeeklyHours
+from beacon_service.campaigns.person import Predicate
+from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 from beacon_service.visits.model import Visit
 
 CampaignId = NewType("CampaignId", str)
@@ -18,7 +20,6 @@ CampaignId = NewType("CampaignId", str)
 TallyKey = NewType("TallyKey", str)
 
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
-Predicate = Callable[[Mapping[str, Any]], bool]
 
 
 class Reason(StrEnum):
@@ -30,7 +31,13 @@ class Reason(StrEnum):
     NOT_LIVE = "not_live"  # draft, paused, ended, or outside its dates
     CLOSED = "closed"  # outside the opening hours of the zone
     DAYPART = "daypart"
+    BLACKOUT = "blackout"  # a day on which it, or nothing, is offered
     AUDIENCE = "audience"
+    UNSUITABLE = "unsuitable"  # who has an open complaint, or is in a bad mood, is not advertised to
+    QUIET = "quiet"  # the quiet hours of the contact policy
+    EXCLUDED = "excluded"  # another campaign of its group has this customer
+    GAP = "gap"  # too soon after the last offer
+    SUPPRESSED = "suppressed"  # dismissed too often
     CAP = "cap"  # a cap of its own
     POLICY = "policy"  # a cap of the contact policy
     BUDGET = "budget"
@@ -69,22 +76,26 @@ class Window:
     kind: Literal["rolling", "calendar", "visit", "lifetime"]
     n: int = 1
     unit: Literal["minute", "hour", "day", "week", "month"] = "day"
+    week_start: int = 0  # 0 is Monday
 
 
 @dataclass(frozen=True)
 class Cap:
-    scope: Literal["campaign", "all"]
+    scope: Literal["offer", "campaign", "tag", "channel", "all"]
     subject: Literal["customer", "site", "total"]
     limit: int
     counts: Counts
     window: Window
-    tz: str  # an IANA zone, or "site"
+    tz: str  # an IANA zone, or "site", "customer", "organisation"
+    name: str | None = None  # the tag or channel that it is for
 
     @cached_property
     def definition(self) -> str:
         """Names the cap whatever its limit, so that a changed limit binds the same count."""
         window = f"{self.window.kind}.{self.window.n}.{self.window.unit}"
-        return f"{self.scope}.{self.subject}.{self.counts}.{window}.{self.tz}"
+        week = f".{self.window.week_start}" if self.window.week_start else ""
+        scope = self.scope if self.name is None else f"{self.scope}={self.name}"
+        return f"{scope}.{self.subject}.{self.counts}.{window}{week}.{self.tz}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +110,39 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
+    """How many offers, or what they cost, in all and a day; `per_site`: each site has that much for itself."""
+
     total: int | None = None
     per_day: int | None = None
+    of: Literal["offers", "cost"] = "offers"
+    per_site: bool = False
+    even: bool = False  # given out evenly over the day
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """After so many dismissals within a time, and no click between them, silence for a time."""
+
+    dismissals: int
+    within: timedelta
+    silence: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Hours in which nobody is disturbed."""
+
+    hours: WeeklyHours
+    tz: str  # an IANA zone, or "site", "customer", "organisation"
+    then: Literal["drop", "inbox", "hold"]
+
+
+@dataclass(frozen=True, slots=True)
+class Blackout:
+    """Days of a calendar, both included."""
+
+    first: date
+    last: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +154,8 @@ class Offer:
     link: str | None = None
     code: str | None = None
     expires_after: timedelta = timedelta(hours=1)
+    weight: float = 1.0  # of the customers who get this one of several
+    cost: int = 0  # what one costs, in the smallest unit of money
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +170,20 @@ class Campaign:
     ends_at: datetime | None
     trigger: Trigger
     audience: Predicate | None = field(repr=False)
-    dayparts: tuple[WeeklyHours, ...]
+    dayparts: tuple[Hours, ...]
     caps: tuple[Cap, ...]
     budget: Budget | None
     hold_out: float
     obeys_policy: bool
     counts_towards_policy: bool
     offers: tuple[Offer, ...]
+    kind: Literal["promotion", "service"] = "promotion"
+    tags: frozenset[str] = frozenset()
+    blackouts: tuple[Blackout, ...] = ()
+    min_gap: timedelta | None = None
+    suppression: Suppression | None = None
+    group: str | None = None  # of these campaigns a customer gets one for good
+    fallback: bool = False  # speaks only where no other campaign does
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +192,11 @@ class Policy:
 
     caps: tuple[Cap, ...] = ()
     hold_out: float = 0.0
+    blackouts: tuple[Blackout, ...] = ()
+    min_gap: timedelta | None = None
+    suppression: Suppression | None = None
+    quiet: Quiet | None = None
+    time_zone: ZoneInfo = UTC_ZONE  # the organisation's
 
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -148,6 +204,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
 
     visits: dict[str, Visit] = {}
     arms: dict[str, str] = {}  # campaign -> offered | held_out, fixed at first assignment
+    groups: dict[str, str] = {}  # exclusion group -> the campaign that has this customer
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -160,6 +217,9 @@ class Grant(msgspec.Struct, frozen=True):
     decided_at: datetime
     open: bool
     outcomes: int
+    offer: str | None = None
+    tags: tuple[str, ...] = ()
+    channel: str | None = None
 
     def counts_as(self, kind: str) -> bool:
         """Whether a cap of that kind counts it: it happened, or it may yet, or (held out) it would have."""
@@ -202,6 +262,10 @@ class Charge(msgspec.Struct, frozen=True):
     start_at: datetime | None = None
     campaign: str | None = None
     site: str | None = None
+    offer: str | None = None
+    tag: str | None = None
+    channel: str | None = None
+    money: bool = False  # what they cost, not how many they are
     amount: int = 1
     binding: bool = True  # false: counts towards a cap that its campaign need not obey
 
@@ -221,6 +285,9 @@ class Granted(msgspec.Struct, frozen=True):
     policy: bool
     closes_at: datetime
     charges: tuple[Charge, ...] = ()
+    tags: tuple[str, ...] = ()
+    channel: str | None = None
+    cost: int = 0
 
 
 class Decision(msgspec.Struct, frozen=True):

@@ -2,23 +2,27 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
+from zoneinfo import ZoneInfo
 
 from beacon_service.campaigns.audience import compile_rule
 from beacon_service.campaigns.model import (
+    Blackout,
     Budget,
     Campaign,
     CampaignId,
     Cap,
     Offer,
     Policy,
+    Quiet,
+    Suppression,
     Trigger,
     Window,
 )
 from beacon_service.configuration.model import Body, Documents
-from beacon_service.hours import WeeklyHours
+from beacon_service.hours import DAYS, Hours, RecurringHours, WeeklyHours
 from beacon_service.zones.model import Zone, zone_key
 
 # A zone's key, or (tag, site or None for any site): what a trigger names.
@@ -103,7 +107,16 @@ def _dwell_thresholds(campaigns: Iterable[Campaign]) -> Mapping[Place, frozenset
 
 
 def policy_of(body: Body) -> Policy:
-    return Policy(caps=tuple(_cap(cap) for cap in body["caps"]), hold_out=body["hold_out"])
+    quiet = body.get("quiet")
+    return Policy(
+        caps=tuple(_cap(cap) for cap in body["caps"]),
+        hold_out=body["hold_out"],
+        blackouts=_blackouts(body),
+        min_gap=_seconds(body.get("min_gap_s")),
+        suppression=_suppression(body.get("suppression")),
+        quiet=None if quiet is None else _quiet(quiet),
+        time_zone=ZoneInfo(body.get("time_zone") or "UTC"),
+    )
 
 
 def campaign_of(body: Body) -> Campaign:
@@ -126,6 +139,13 @@ def campaign_of(body: Body) -> Campaign:
         obeys_policy=body["obeys_policy"],
         counts_towards_policy=body["counts_towards_policy"],
         offers=tuple(_offer(offer) for offer in body["offers"]),
+        kind=body.get("kind") or "promotion",
+        tags=frozenset(body.get("tags") or ()),
+        blackouts=_blackouts(body),
+        min_gap=_seconds(body.get("min_gap_s")),
+        suppression=_suppression(body.get("suppression")),
+        group=body.get("group"),
+        fallback=body.get("fallback") or False,
     )
 
 
@@ -144,8 +164,32 @@ def _trigger(body: Body) -> Trigger:
     )
 
 
-def _daypart(body: Body) -> WeeklyHours:
+def _daypart(body: Body) -> Hours:
+    if body.get("rule"):
+        starts_on = date.fromisoformat(body["starts_on"])
+        return RecurringHours.read(body["rule"], starts_on, body["from"], body["to"])
     return WeeklyHours.read(body["days"], body["from"], body["to"])
+
+
+def _blackouts(body: Body) -> tuple[Blackout, ...]:
+    days = [(one["from"], one["to"]) for one in body.get("blackouts") or ()]
+    return tuple(Blackout(date.fromisoformat(first), date.fromisoformat(last)) for first, last in days)
+
+
+def _seconds(value: int | None) -> timedelta | None:
+    return None if value is None else timedelta(seconds=value)
+
+
+def _suppression(body: Body | None) -> Suppression | None:
+    if body is None:
+        return None
+    within, silence = timedelta(days=body["within_days"]), timedelta(days=body["silence_days"])
+    return Suppression(body["dismissals"], within, silence)
+
+
+def _quiet(body: Body) -> Quiet:
+    hours = WeeklyHours.read(body.get("days") or DAYS, body["from"], body["to"])
+    return Quiet(hours, body["tz"], body["then"])
 
 
 def _cap(body: Body) -> Cap:
@@ -155,13 +199,24 @@ def _cap(body: Body) -> Cap:
         subject=body["subject"],
         limit=body["limit"],
         counts=body["counts"],
-        window=Window(window["kind"], window["n"], window["unit"]),
+        window=Window(
+            window["kind"], window["n"], window["unit"], DAYS.index(window.get("week_start") or "mon")
+        ),
         tz=body["tz"],
+        name=body.get("tag") or body.get("channel"),
     )
 
 
 def _budget(body: Body | None) -> Budget | None:
-    return None if body is None else Budget(body.get("total"), body.get("per_day"))
+    if body is None:
+        return None
+    return Budget(
+        total=body.get("total"),
+        per_day=body.get("per_day"),
+        of=body.get("of") or "offers",
+        per_site=body.get("per_site") or False,
+        even=body.get("pacing") == "even",
+    )
 
 
 def _offer(body: Body) -> Offer:
@@ -173,4 +228,6 @@ def _offer(body: Body) -> Offer:
         link=body.get("link"),
         code=body.get("code"),
         expires_after=timedelta(seconds=body["expires_after_s"]),
+        weight=body.get("weight") or 1.0,
+        cost=body.get("cost") or 0,
     )

@@ -6,10 +6,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, WithJsonSchema, model_validator
 
+from beacon_service.campaigns.caps_schema import (
+    LARGEST_COUNT,
+    BudgetIn,
+    CampaignCapIn,
+    Count,
+    PolicyCapIn,
+    Seconds,
+    SuppressionIn,
+)
 from beacon_service.campaigns.rules import rule_flaws
+from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, QuietIn
 from beacon_service.configuration.schema import (
-    Clock,
-    Day,
     Document,
     Flaw,
     Id,
@@ -21,14 +29,12 @@ from beacon_service.configuration.schema import (
 )
 
 Status = Literal["draft", "published", "paused", "ended"]
-Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
+
 
 # A day: a stay that lasts longer is nobody's dwell.
 LONGEST_DWELL_S = 86_400
 # Three months, about as long as a ledger row is kept open for an outcome.
 LONGEST_OFFER_S = 90 * 86_400
-# The integers that JavaScript holds exactly.
-LARGEST_COUNT = 2**53 - 1
 
 
 def _utc(instant: datetime) -> datetime:
@@ -58,7 +64,6 @@ _RULE_SCHEMA = {
 Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
 Link = Annotated[str, Field(max_length=2048), AfterValidator(_https)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 # Any: read by hand, so that each wrong test of a tree is named by its place.
 Rule = Annotated[Any, AfterValidator(_sound_rule), WithJsonSchema(_RULE_SCHEMA)]
 
@@ -98,84 +103,6 @@ class TriggerIn(Document):
         return self
 
 
-class WindowIn(Document):
-    kind: Literal["rolling", "calendar", "visit", "lifetime"]
-    n: Annotated[int, Field(ge=1, le=1000)] = 1
-    unit: Literal["minute", "hour", "day", "week", "month"] = "day"
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        has_length = self.kind in {"rolling", "calendar"}
-        surplus = [
-            name for name in ("n", "unit") if getattr(self, name) != type(self).model_fields[name].default
-        ]
-        if surplus and not has_length:
-            refuse(
-                "window", [Flaw((name,), f"says nothing of {self.kind}", "Leave it out.") for name in surplus]
-            )
-        return self
-
-
-class CapIn(Document):
-    """An upper bound on how often."""
-
-    subject: Literal["customer", "site", "total"] = Field(
-        description="Whose count it is: each customer's, each site's, or one for all."
-    )
-    limit: Count
-    counts: Counts = "decided"
-    window: WindowIn
-    tz: Literal["site"] | TimeZone = Field(
-        default="site", description="Whose calendar a calendar window follows."
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        found = []
-        if self.window.kind == "visit" and self.subject != "customer":
-            what, do = "visit is a customer's", "Send subject customer, or another window."
-            found.append(Flaw(("window", "kind"), what, do))
-        if self.window.kind != "calendar" and self.tz != "site":
-            what, do = (
-                f"says nothing of a {self.window.kind} window",
-                "Leave it out, or send a calendar window.",
-            )
-            found.append(Flaw(("tz",), what, do))
-        refuse("cap", found)
-        return self
-
-
-class CampaignCapIn(CapIn):
-    scope: Literal["campaign"] = Field(
-        default="campaign", description="Caps over all are the contact policy's."
-    )
-
-
-class PolicyCapIn(CapIn):
-    scope: Literal["all"] = "all"
-
-
-class DaypartIn(Document):
-    """Days of the week and hours in the site's time zone; one that ends before it begins runs past midnight."""
-
-    days: Annotated[list[Day], Field(min_length=1, max_length=7)]
-    start: Clock = Field(alias="from")
-    end: Clock = Field(alias="to")
-
-
-class BudgetIn(Document):
-    """How many offers may be given out in all, or a day at the site."""
-
-    total: Count | None = None
-    per_day: Count | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.total is None and self.per_day is None:
-            refuse("budget", [Flaw((), "bounds nothing", "Send total, per_day or both, or leave it out.")])
-        return self
-
-
 class OfferIn(Document):
     """What the customer sees."""
 
@@ -186,6 +113,13 @@ class OfferIn(Document):
     link: Link | None = None
     code: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     expires_after_s: Annotated[int, Field(ge=1, le=LONGEST_OFFER_S)] = 3600
+    weight: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        default=1.0,
+        description="Of several offers, its part of the customers: each keeps the one that is theirs.",
+    )
+    cost: Count = Field(
+        default=0, description="What one costs, in the smallest unit of money; for budgets of cost."
+    )
 
 
 class CampaignIn(Document):
@@ -213,17 +147,48 @@ class CampaignIn(Document):
     )
     obeys_policy: bool = True
     counts_towards_policy: bool = True
-    offers: Annotated[list[OfferIn], Field(min_length=1, max_length=1)]
+    kind: Literal["promotion", "service"] = Field(
+        default="promotion",
+        description="A word of service reaches those too who are not to be advertised to.",
+    )
+    tags: Annotated[list[Tag], Field(max_length=50)] = Field(default_factory=list)
+    blackouts: Annotated[list[BlackoutIn], Field(max_length=100)] = Field(default_factory=list)
+    min_gap_s: Seconds | None = Field(default=None, description="Between two of its offers to one customer.")
+    suppression: SuppressionIn | None = None
+    group: Id | None = Field(
+        default=None, description="Of the campaigns of a group each customer gets one for good."
+    )
+    fallback: bool = Field(default=False, description="It speaks only where no other campaign does.")
+    offers: Annotated[list[OfferIn], Field(min_length=1, max_length=20)]
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        found = []
         if self.starts_at is not None and self.ends_at is not None and self.starts_at >= self.ends_at:
-            refuse("campaign", [Flaw(("ends_at",), "is not after starts_at", "Send a later end.")])
+            found.append(Flaw(("ends_at",), "is not after starts_at", "Send a later end."))
+        known: set[str] = set()
+        for number, offer in enumerate(self.offers):
+            if offer.id in known:
+                found.append(
+                    Flaw(("offers", number, "id"), f"is {offer.id} again", "Give each offer its own id.")
+                )
+            known.add(offer.id)
+        if (
+            self.budget is not None
+            and self.budget.of == "cost"
+            and all(offer.cost == 0 for offer in self.offers)
+        ):
+            found.append(
+                Flaw(("budget", "of"), "is cost, and no offer costs anything", "Say what each offer costs.")
+            )
+        refuse("campaign", found)
         return self
 
     def document(self, campaign_id: str) -> dict[str, Any]:
         """The campaign as it is kept, without its revision."""
-        return self.model_dump(mode="json", by_alias=True, exclude={"revision"}) | {"id": campaign_id}
+        found = self.model_dump(mode="json", by_alias=True, exclude={"revision"}) | {"id": campaign_id}
+        told: dict[str, Any] = without_silence(found)
+        return told
 
 
 class PolicyIn(Document):
@@ -233,9 +198,51 @@ class PolicyIn(Document):
     hold_out: Share = Field(
         default=0.0, description="Share of customers who are sent nothing by any campaign."
     )
+    time_zone: TimeZone = Field(default="UTC", description="The organisation's own clock.")
+    blackouts: Annotated[list[BlackoutIn], Field(max_length=100)] = Field(default_factory=list)
+    min_gap_s: Seconds | None = Field(default=None, description="Between any two offers to one customer.")
+    suppression: SuppressionIn | None = None
+    quiet: QuietIn | None = None
 
     def document(self) -> dict[str, Any]:
-        return self.model_dump(mode="json")
+        told: dict[str, Any] = without_silence(self.model_dump(mode="json", by_alias=True))
+        return told
+
+
+# What documents learned to say after the first of them were kept, and what silence on it means: that is left out, so
+# that those stay as they are and the same body sent again still changes nothing.
+_LEARNED: dict[str, Any] = {
+    "kind": "promotion",
+    "tags": [],
+    "blackouts": [],
+    "min_gap_s": None,
+    "suppression": None,
+    "group": None,
+    "fallback": False,
+    "weight": 1.0,
+    "cost": 0,
+    "of": "offers",
+    "per_site": False,
+    "pacing": "fast",
+    "rule": None,
+    "starts_on": None,
+    "week_start": None,
+    "tag": None,
+    "channel": None,
+    "quiet": None,
+    "time_zone": "UTC",
+    "days": None,
+}
+
+
+def without_silence(body: Any) -> Any:
+    """The same without what is as it is where nothing was said of it, at any depth."""
+    if isinstance(body, dict):
+        told = {
+            name: value for name, value in body.items() if name not in _LEARNED or value != _LEARNED[name]
+        }
+        return {name: without_silence(value) if name != "audience" else value for name, value in told.items()}
+    return [without_silence(value) for value in body] if isinstance(body, list) else body
 
 
 class CampaignOut(BaseModel):
@@ -256,6 +263,13 @@ class CampaignOut(BaseModel):
     obeys_policy: bool
     counts_towards_policy: bool
     offers: list[dict[str, Any]]
+    kind: str = "promotion"
+    tags: list[str] = []
+    blackouts: list[dict[str, Any]] = []
+    min_gap_s: int | None = None
+    suppression: dict[str, Any] | None = None
+    group: str | None = None
+    fallback: bool = False
 
 
 class CampaignPage(BaseModel):
@@ -279,3 +293,8 @@ class RevisionPage(BaseModel):
 class PolicyOut(BaseModel):
     caps: list[dict[str, Any]]
     hold_out: float
+    time_zone: str = "UTC"
+    blackouts: list[dict[str, Any]] = []
+    min_gap_s: int | None = None
+    suppression: dict[str, Any] | None = None
+    quiet: dict[str, Any] | None = None

@@ -37,5 +37,13 @@ def calendar_start(window: Window, now: datetime, time_zone: ZoneInfo) -> dateti
         months = midnight.year * 12 + midnight.month - 1 - (window.n - 1)
         return midnight.replace(year=months // 12, month=months % 12 + 1, day=1).astimezone(UTC)
     back = (window.n - 1) * (7 if window.unit == "week" else 1)
-    back += midnight.weekday() if window.unit == "week" else 0
+    back += (midnight.weekday() - window.week_start) % 7 if window.unit == "week" else 0
     return (midnight - timedelta(days=back)).astimezone(UTC)
+
+
+def calendar_end(start_at: datetime, time_zone: ZoneInfo) -> datetime:
+    """When the day that began then is over: 23 to 25 hours later."""
+    local = start_at.astimezone(time_zone)
+    return (local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0) + timedelta(days=1)).astimezone(
+        UTC
+    )

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from beacon_service.customers.events import EventCount
 from beacon_service.visits.model import Presence
 
 
@@ -14,6 +15,8 @@ class Installation(msgspec.Struct, frozen=True):
     location: bool  # consent to be located
     presence: Presence
     model: str | None = None  # of the phone, as the app names it
+    locale: str | None = None  # of the app: de-CH
+    time_zone: str | None = None  # of the phone's clocks
 
 
 class Customer(msgspec.Struct, frozen=True):
@@ -22,3 +25,6 @@ class Customer(msgspec.Struct, frozen=True):
     anonymous: bool
     attributes: dict[str, Any]
     marketing: bool  # consent to be sent offers
+    location: bool = False  # consent to be located, of any phone
+    events: dict[str, EventCount] = {}
+    lists: tuple[str, ...] = ()

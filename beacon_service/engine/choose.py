@@ -11,6 +11,7 @@ from beacon_service.campaigns.decide import Question, Shared, decide
 from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Cause, Event, Followed, Ping, Tick, Told, World
+from beacon_service.hours import zone_of
 from beacon_service.ids import derived_uuid, derived_uuid7
 from beacon_service.visits.join import join
 from beacon_service.visits.model import Move, Visit
@@ -85,7 +86,7 @@ class _SecondPass:
         zone = self.catalogue.places.zones.get(ZoneKey(move.zone))
         if move.type == "exited" and (zone is None or zone.sensitive):
             del visits[move.zone]
-        self.memories[customer_key] = Memory(visits=visits, arms=memory.arms)
+        self.memories[customer_key] = msgspec.structs.replace(memory, visits=visits)
         return visit if is_moment else None, visits[site]
 
     def _in_sensitive_zone(self, customer_key: int) -> bool:
@@ -126,17 +127,25 @@ class _SecondPass:
 
     def _question(self, zone: Zone, moment: Moment) -> Question:
         customer = self.world.customers[moment.customer_key]
+        policy, memory = self.catalogue.programme.policy, self.memories[customer.key]
         return Question(
             moment=moment,
             attributes=customer.attributes,
             marketing=customer.marketing,
             ledger=(*self.world.ledgers.get(customer.key, ()), *self.granted.get(customer.key, ())),
-            arms=self.memories[customer.key].arms,
+            arms=memory.arms,
             now=self.now,
             time_zone=self.catalogue.places.sites[zone.site].time_zone,
-            policy=self.catalogue.programme.policy,
+            policy=policy,
             shared=self.shared,
             hours=self.catalogue.places.hours(zone),
+            location=customer.location,
+            visits=self.memories[customer.key].visits,
+            events=customer.events,
+            lists=customer.lists,
+            customer_zone=zone_of(self.world.installations[moment.installation_key].time_zone),
+            organisation_zone=policy.time_zone,
+            groups=memory.groups,
         )
 
     def _remember(self, decision: Decision) -> None:
@@ -146,8 +155,11 @@ class _SecondPass:
         key = decision.moment.customer_key
         memory = self.memories[key]
         arms = {grant.campaign: grant.arm for grant in decision.grants if grant.campaign in decision.draws}
-        if arms:
-            self.memories[key] = Memory(visits=memory.visits, arms={**memory.arms, **arms})
+        groups = self._groups(decision)
+        if arms or groups:
+            self.memories[key] = msgspec.structs.replace(
+                memory, arms={**memory.arms, **arms}, groups={**memory.groups, **groups}
+            )
         self.granted.setdefault(key, []).extend(
             Grant(
                 campaign=grant.campaign,
@@ -157,9 +169,17 @@ class _SecondPass:
                 decided_at=self.now,
                 open=grant.arm == "offered",
                 outcomes=0,
+                offer=grant.offer_id,
+                tags=grant.tags,
+                channel=grant.channel,
             )
             for grant in decision.grants
         )
+
+    def _groups(self, decision: Decision) -> dict[str, str]:
+        """Whoever speaks first of a group has the customer; being held out by it is an assignment too."""
+        campaigns = [self.catalogue.programme.campaigns[grant.campaign] for grant in decision.grants]
+        return {campaign.group: campaign.id for campaign in campaigns if campaign.group is not None}
 
 
 def _moment(name: tuple[object, ...], event: Event, cause: Cause, visit: Visit, site_visit: Visit) -> Moment:

@@ -10,7 +10,7 @@ import msgspec
 
 from beacon_service.campaigns.caps import ledger_span
 from beacon_service.campaigns.decide import Shared
-from beacon_service.campaigns.model import Decision, Grant, Memory
+from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Policy
 from beacon_service.campaigns.programme import Programme
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.visits.model import Move, Presence
@@ -44,8 +44,13 @@ class Catalogue:
     def of(cls, version: int, places: Places, programme: Programme) -> "Catalogue":
         armed = {zone.key: sorted({*zone.dwell_s, *programme.dwells(zone)}) for zone in places.zones.values()}
         dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
-        caps = [cap for campaign in programme.campaigns.values() for cap in campaign.caps]
-        return cls(version, places, programme, dwells, ledger_span([*caps, *programme.policy.caps]))
+        binding: list[Policy | Campaign] = [programme.policy, *programme.campaigns.values()]
+        span = ledger_span(
+            [cap for one in binding for cap in one.caps],
+            gaps=[one.min_gap for one in binding],
+            silences=[one.suppression for one in binding],
+        )
+        return cls(version, places, programme, dwells, span)
 
     def ledger_since(self, now: datetime) -> datetime:
         return _BEGINNING if self.span is None else now - self.span

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from beacon_service.campaigns.model import Memory
 from beacon_service.visits.join import GAP, join
 from beacon_service.visits.model import Move, Visit
@@ -16,6 +18,7 @@ from beacon_service.zones.model import ZoneKey, split_zone_key
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
+    from datetime import datetime
 
     from beacon_service.visits.model import Stay
 
@@ -26,7 +29,7 @@ def merged_memory(named: Memory, anonymous: Memory) -> Memory:
     visits = {
         place: _merged_visit(named.visits.get(place), anonymous.visits.get(place)) for place in sorted(places)
     }
-    return Memory(visits=visits, arms=anonymous.arms | named.arms)
+    return Memory(visits=visits, arms=anonymous.arms | named.arms, groups=anonymous.groups | named.groups)
 
 
 def merged_attributes(named: Mapping[str, Any], anonymous: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,19 +64,26 @@ def _merged_visit(one: Visit | None, other: Visit | None) -> Visit:
         left_at=second.left_at,
         open=second.open,
         dwelled_s=second.dwelled_s,
+        before_at=_latest(first.left_at, second.before_at),
     )
 
 
 def _joined(first: Visit, second: Visit) -> Visit:
     open_stays = first.open + second.open
     left = [visit.left_at for visit in (first, second) if visit.left_at is not None]
+    before = (first.before_at, second.before_at)
     return Visit(
         number=first.number + second.number - 1,
         started_at=first.started_at,
         left_at=None if open_stays or not left else max(left),
         open=open_stays,
         dwelled_s=tuple(sorted({*first.dwelled_s, *second.dwelled_s})),
+        before_at=_latest(*(at for at in before if at is not None and at <= first.started_at)),
     )
+
+
+def _latest(*instants: datetime | None) -> datetime | None:
+    return max((at for at in instants if at is not None), default=None)
 
 
 def without_stays(memory: Memory, stays: Sequence[Stay], sensitive: AbstractSet[str]) -> Memory:
@@ -84,7 +94,7 @@ def without_stays(memory: Memory, stays: Sequence[Stay], sensitive: AbstractSet[
     moves = [Move(stay.zone, "exited", stay.last_at, stay.probability) for stay in _open(stays)]
     after = _after(memory, moves)
     kept = {place: visit for place, visit in after.visits.items() if place not in sensitive}
-    return Memory(visits=kept, arms=after.arms)
+    return replace(after, visits=kept)
 
 
 def with_stays(memory: Memory, stays: Sequence[Stay]) -> Memory:
@@ -104,4 +114,4 @@ def _after(memory: Memory, moves: Sequence[Move]) -> Memory:
         site, _ = split_zone_key(ZoneKey(move.zone))
         for place in (move.zone, site):
             visits[place], _ = join(visits, place, move)
-    return Memory(visits=visits, arms=memory.arms)
+    return replace(memory, visits=visits)

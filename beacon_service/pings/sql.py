@@ -12,14 +12,15 @@ FROM installations, held WHERE id = ANY(%(ids)b::text[])
 """
 
 LOCK_CUSTOMERS = """
-SELECT key, id, anonymous, attributes, marketing, memory
+SELECT key, id, anonymous, attributes, marketing, memory, location, events, lists
 FROM customers WHERE key = ANY(%(customers)b::bigint[]) ORDER BY key FOR UPDATE
 """
 
 # Looked up row by row, whatever the planner held of the tables when it planned this, once and for all.
 READ_INSTALLATIONS = """
 SELECT i.key, i.id, i.customer_key, i.location,
-    (SELECT state FROM presence WHERE installation_key = i.key), (SELECT version FROM catalogue), i.model
+    (SELECT state FROM presence WHERE installation_key = i.key), (SELECT version FROM catalogue), i.model,
+    i.locale, i.time_zone
 FROM installations i WHERE i.key = ANY(%(installations)b::bigint[])
 """
 
@@ -37,7 +38,7 @@ CROSS JOIN LATERAL (
 """
 
 READ_LEDGER = """
-SELECT customer_key, campaign, arm, site, policy, decided_at, open, outcomes
+SELECT customer_key, campaign, arm, site, policy, decided_at, open, outcomes, offer_id, tags, channel
 FROM grants
 WHERE customer_key = ANY(%(customers)b::bigint[]) AND decided_at >= %(since)b::timestamptz
 ORDER BY customer_key
@@ -48,32 +49,34 @@ LOCK_TALLIES = (
 )
 
 # Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at.
-_COUNT = """
+_RELEVANT = """
+            AND g.decided_at > coalesce(asked.after_at, '-infinity')
+            AND g.decided_at >= coalesce(asked.start_at, '-infinity')
+            AND (asked.site IS NULL OR g.site = asked.site)
+            AND (asked.offer IS NULL OR g.offer_id = asked.offer)
+            AND (asked.tag IS NULL OR asked.tag = ANY(g.tags))
+            AND (asked.channel IS NULL OR g.channel = asked.channel)
+            AND (asked.mask = 0 OR g.open OR g.outcomes & asked.mask <> 0)
+        ORDER BY g.decided_at DESC LIMIT asked.most) AS newest)
+"""
+_COUNT = f"""
 CASE WHEN asked.campaign IS NULL THEN (
     SELECT count(*) FROM (
-        SELECT FROM grants g
-        WHERE g.arm = 'offered' AND g.policy
-            AND g.decided_at > coalesce(asked.after_at, '-infinity')
-            AND g.decided_at >= coalesce(asked.start_at, '-infinity')
-            AND (asked.site IS NULL OR g.site = asked.site)
-            AND (asked.mask = 0 OR g.open OR g.outcomes & asked.mask <> 0)
-        ORDER BY g.decided_at DESC LIMIT asked.most) AS newest)
+        SELECT FROM grants g WHERE g.arm = 'offered' AND g.policy {_RELEVANT}
+WHEN asked.money THEN (
+    SELECT coalesce(sum(cost), 0)::bigint FROM (
+        SELECT g.cost FROM grants g WHERE g.arm = 'offered' AND g.campaign = asked.campaign {_RELEVANT}
 ELSE (
     SELECT count(*) FROM (
-        SELECT FROM grants g
-        WHERE g.arm = 'offered' AND g.campaign = asked.campaign
-            AND g.decided_at > coalesce(asked.after_at, '-infinity')
-            AND g.decided_at >= coalesce(asked.start_at, '-infinity')
-            AND (asked.site IS NULL OR g.site = asked.site)
-            AND (asked.mask = 0 OR g.open OR g.outcomes & asked.mask <> 0)
-        ORDER BY g.decided_at DESC LIMIT asked.most) AS newest)
+        SELECT FROM grants g WHERE g.arm = 'offered' AND g.campaign = asked.campaign {_RELEVANT}
 END
 """
 _ASKED = """
 unnest(
-    %(keys)b::text[], %(campaigns)b::text[], %(sites)b::text[], %(after)b::timestamptz[],
-    %(start)b::timestamptz[], %(masks)b::smallint[], %(most)b::bigint[]
-) AS asked (key, campaign, site, after_at, start_at, mask, most)
+    %(keys)b::text[], %(campaigns)b::text[], %(sites)b::text[], %(offers)b::text[], %(tags)b::text[],
+    %(channels)b::text[], %(after)b::timestamptz[], %(start)b::timestamptz[], %(masks)b::smallint[],
+    %(most)b::bigint[], %(money)b::boolean[]
+) AS asked (key, campaign, site, offer, tag, channel, after_at, start_at, mask, most, money)
 """
 COUNT_GRANTS = f"SELECT asked.key, {_COUNT} FROM {_ASKED}"
 ADD_TALLIES = f"""
@@ -87,11 +90,14 @@ ON CONFLICT (key) DO NOTHING
 # Grants older than a new row join what it counts, so that their release gives back and their late outcomes add.
 ADOPT_GRANTS = """
 UPDATE grants SET charged = charged || jsonb_build_array(
-    jsonb_build_array(%(key)b::text, %(counts)b::text, %(amount)b::bigint))
+    jsonb_build_array(%(key)b::text, %(counts)b::text, CASE WHEN %(money)b::boolean THEN cost ELSE 1 END))
 WHERE arm = 'offered'
     AND CASE WHEN %(campaign)b::text IS NULL THEN policy ELSE campaign = %(campaign)b::text END
     AND decided_at >= coalesce(%(start)b::timestamptz, '-infinity')
     AND (%(site)b::text IS NULL OR site = %(site)b::text)
+    AND (%(offer)b::text IS NULL OR offer_id = %(offer)b::text)
+    AND (%(tag)b::text IS NULL OR %(tag)b::text = ANY(tags))
+    AND (%(channel)b::text IS NULL OR channel = %(channel)b::text)
     AND NOT EXISTS (SELECT FROM jsonb_array_elements(charged) AS claim WHERE claim ->> 0 = %(key)b::text)
 """
 
@@ -169,16 +175,18 @@ SAVE_DECISIONS = """
 WITH granted AS (
     INSERT INTO grants (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, decided_at, seq, open,
-        closes_at, charged)
+        closes_at, charged, tags, channel, cost)
     SELECT decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, %(now)b::timestamptz,
-        currval('step_seq') + place, arm = 'offered', closes_at, charged
+        currval('step_seq') + place, arm = 'offered', closes_at, charged,
+        ARRAY(SELECT jsonb_array_elements_text(tags)), channel, cost
     FROM unnest(
         %(grant_decisions)b::uuid[], %(grant_campaigns)b::text[], %(grant_moments)b::uuid[],
         %(grant_customers)b::bigint[], %(grant_offers)b::text[], %(grant_arms)b::text[], %(grant_sites)b::text[],
         %(grant_policies)b::boolean[], %(grant_places)b::bigint[], %(grant_closes)b::timestamptz[],
-        %(grant_charged)b::jsonb[]
+        %(grant_charged)b::jsonb[], %(grant_tags)b::jsonb[], %(grant_channels)b::text[], %(grant_costs)b::bigint[]
     ) AS given (
-        decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, place, closes_at, charged)
+        decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, place, closes_at, charged,
+        tags, channel, cost)
 )
 INSERT INTO decisions (
     decision_id, moment_key, seq, customer_key, installation_key, site, zone, move, dwell_s, visit, at, decided_at,

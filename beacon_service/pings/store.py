@@ -12,6 +12,7 @@ import msgspec
 
 from beacon_service.campaigns.model import Decision, Grant, Memory
 from beacon_service.configuration.store import CATALOGUE_LOCK
+from beacon_service.customers.events import EventCount
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.db import Connection, Row, Statement, round_trip
 from beacon_service.engine import CODE_VERSION, Event, World
@@ -28,6 +29,7 @@ DEDUPE_DAYS = 4
 _presence = msgspec.json.Decoder(Presence)
 _memory = msgspec.json.Decoder(Memory)
 _attributes = msgspec.json.Decoder(dict[str, Any])
+_events = msgspec.json.Decoder(dict[str, EventCount])
 
 
 def find_installations(ids: Collection[str]) -> Statement:
@@ -221,6 +223,9 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
         "grant_places": [place for _, _, place in rows],
         "grant_closes": [grant.closes_at for _, grant, _ in rows],
         "grant_charged": [given_back(grant.charges) for _, grant, _ in rows],
+        "grant_tags": [grant.tags for _, grant, _ in rows],
+        "grant_channels": [grant.channel for _, grant, _ in rows],
+        "grant_costs": [grant.cost for _, grant, _ in rows],
     }
 
 
@@ -240,14 +245,15 @@ def tick_at(presence: Presence) -> datetime | None:
 
 
 def _installation(row: Row) -> Installation:
-    key, name, customer_key, location, state, _, model = row
+    key, name, customer_key, location, state, _, *phone = row
     presence = Presence() if state is None else _presence.decode(state)
-    return Installation(key, name, customer_key, location, presence, model)
+    return Installation(key, name, customer_key, location, presence, *phone)
 
 
 def _customer(row: Row) -> Customer:
-    key, name, anonymous, attributes, marketing, _ = row
-    return Customer(key, name, anonymous, _attributes.decode(attributes), marketing)
+    key, name, anonymous, attributes, marketing, _, location, events, lists = row
+    about, happened = _attributes.decode(attributes), _events.decode(events)
+    return Customer(key, name, anonymous, about, marketing, location, happened, tuple(lists))
 
 
 def _first(row: Row) -> int:

@@ -88,10 +88,13 @@ def _adopting(charge: Charge) -> dict[str, Any]:
     return {
         "key": charge.key,
         "counts": charge.counts,
-        "amount": charge.amount,
+        "money": charge.money,
         "campaign": charge.campaign,
         "start": charge.start_at,
         "site": charge.site,
+        "offer": charge.offer,
+        "tag": charge.tag,
+        "channel": charge.channel,
     }
 
 
@@ -104,6 +107,10 @@ def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, l
         "keys": [charge.key for charge in charges],
         "campaigns": [charge.campaign for charge in charges],
         "sites": [charge.site for charge in charges],
+        "offers": [charge.offer for charge in charges],
+        "tags": [charge.tag for charge in charges],
+        "channels": [charge.channel for charge in charges],
+        "money": [charge.money for charge in charges],
         "after": [charge.after_at for charge in charges],
         "start": [charge.start_at for charge in charges],
         "masks": [

@@ -27,6 +27,9 @@ def _count(grants, charge):
         and (charge.site is None or grant.site == charge.site)
         and (charge.after_at is None or grant.decided_at > charge.after_at)
         and (charge.start_at is None or grant.decided_at >= charge.start_at)
+        and (charge.offer is None or grant.offer == charge.offer)
+        and (charge.tag is None or charge.tag in grant.tags)
+        and (charge.channel is None or grant.channel == charge.channel)
         and grant.counts_as(charge.counts)
         for _, grant in grants
     )
@@ -122,4 +125,5 @@ class MemoryService:
 
 def _ledger_row(decision, grant, now):
     offered = grant.arm == "offered"
-    return Grant(grant.campaign, grant.arm, decision.moment.site, grant.policy, now, offered, 0)
+    about = grant.offer_id, grant.tags, grant.channel
+    return Grant(grant.campaign, grant.arm, decision.moment.site, grant.policy, now, offered, 0, *about)

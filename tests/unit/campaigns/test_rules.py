@@ -6,12 +6,14 @@ import pytest
 
 from beacon_service.campaigns.decide import MAX_MOMENT_AGE, RULES, decide, verdict
 from beacon_service.campaigns.model import Reason
-from beacon_service.hours import WeeklyHours
+from beacon_service.hours import WeeklyHours, zone_of
 from tests.factories.catalogue import cap_document, policy_document, trigger_document
 from tests.factories.moments import NOW, campaign, grant, question
 
 GOLD = {"attribute": "tier", "op": "eq", "value": "gold"}
 MICROSECOND = timedelta(microseconds=1)
+HOUR = timedelta(hours=1)
+ONCE_IS_ENOUGH = {"dismissals": 1, "within_days": 1, "silence_days": 1}
 AFTERNOON = {"days": ["wed"], "from": "12:00", "to": "18:00"}  # now is 14:00 on a Wednesday in Amsterdam
 EVENING = {"days": ["wed"], "from": "18:00", "to": "22:00"}
 
@@ -30,21 +32,38 @@ BREAKS = {
     Reason.NOT_LIVE: ({}, {"status": "paused"}),
     Reason.CLOSED: ({"hours": [EVENING_HOURS]}, {}),
     Reason.DAYPART: ({}, {"dayparts": [EVENING]}),
+    Reason.BLACKOUT: ({}, {"blackouts": [{"from": "2026-06-03", "to": "2026-06-03"}]}),
     Reason.AUDIENCE: ({}, {"audience": GOLD}),
+    Reason.UNSUITABLE: ({"attributes": {"open_complaint": True}}, {}),
+    Reason.QUIET: ({"policy": {"quiet": {"from": "12:00", "to": "18:00", "tz": "site", "then": "drop"}}}, {}),
+    Reason.EXCLUDED: ({"groups": {"summer": "other"}}, {"group": "summer"}),
+    Reason.GAP: ({"ledger": [grant(ago=HOUR)]}, {"min_gap_s": 7200}),
+    Reason.SUPPRESSED: (
+        {"ledger": [grant(ago=HOUR, outcomes=["dismissed"])]},
+        {"suppression": ONCE_IS_ENOUGH},
+    ),
     Reason.CAP: ({}, {"caps": [cap_document(0)]}),
-    Reason.POLICY: ({"policy": policy_document(cap_document(0))}, {}),
+    Reason.POLICY: ({"policy": {"caps": policy_document(cap_document(0))["caps"]}}, {}),
     Reason.BUDGET: ({"tallies": {"budget:coffee:total": 0}}, {"budget": {"total": 0}}),
 }
 ORDER = list(BREAKS)
 
 
 def broken(*reasons):
-    asked, about = {}, {}
+    about = {}
     for reason in reasons:
-        of_question, of_campaign = BREAKS[reason]
-        asked |= of_question
-        about |= of_campaign
-    return verdict(question(**asked), campaign(**about))
+        about |= BREAKS[reason][1]
+    return verdict(asked_with(*(BREAKS[reason][0] for reason in reasons)), campaign(**about))
+
+
+def asked_with(*parts):
+    """A question of which all of that holds: policies add up, and so do ledgers."""
+    policy = {name: value for part in parts for name, value in part.get("policy", {}).items()}
+    ledger = [row for part in parts for row in part.get("ledger", [])]
+    plain = {
+        name: value for part in parts for name, value in part.items() if name not in {"policy", "ledger"}
+    }
+    return question(*ledger, policy=policy_document() | policy, **plain)
 
 
 def claimed_by(asked, **fields):
@@ -75,7 +94,7 @@ def test_every_rule_is_in_this_table_in_the_order_of_the_rules():
     assert len(RULES) == len(ORDER)
     for place, reason in enumerate(ORDER):
         of_question, of_campaign = BREAKS[reason]
-        verdicts = [rule(question(**of_question), campaign(**of_campaign)) for rule in RULES]
+        verdicts = [rule(asked_with(of_question), campaign(**of_campaign)) for rule in RULES]
         assert [found for found in verdicts if found] == [reason]
         assert verdicts[place] is reason
 
@@ -194,3 +213,142 @@ class TestBudgets:
 
     def test_in_the_last_round_what_is_unknown_is_used_up(self):
         assert verdict(question(final=True), campaign(budget={"total": 3})) is Reason.BUDGET
+
+
+def day(text):
+    return {"from": text, "to": text}
+
+
+class TestBlackouts:
+    @pytest.mark.parametrize(
+        ("blackout", "reason"),
+        [
+            (day("2026-06-03"), Reason.BLACKOUT),
+            ({"from": "2026-05-01", "to": "2026-06-03"}, Reason.BLACKOUT),
+            (day("2026-06-02"), None),
+            ({"from": "2026-06-04", "to": "2026-06-30"}, None),
+        ],
+    )
+    def test_both_ends_are_days_without_offers(self, blackout, reason):
+        assert verdict(question(), campaign(blackouts=[blackout])) is reason
+
+    def test_the_day_is_the_one_on_the_sites_calendar(self):
+        late = NOW.replace(hour=22, minute=30)  # half past midnight of the fourth in Amsterdam
+        fourth = campaign(blackouts=[day("2026-06-04")])
+        assert verdict(question(now=late, at=late), fourth) is Reason.BLACKOUT
+
+    def test_the_policys_bind_those_who_obey_it(self):
+        policy = policy_document() | {"blackouts": [day("2026-06-03")]}
+        assert verdict(question(policy=policy), campaign()) is Reason.BLACKOUT
+        assert verdict(question(policy=policy), campaign(obeys_policy=False)) is None
+
+
+class TestSuitability:
+    @pytest.mark.parametrize(
+        ("attributes", "reason"),
+        [
+            ({"open_complaint": True}, Reason.UNSUITABLE),
+            ({"open_complaint": False}, None),
+            ({"open_complaint": "true"}, None),
+            ({"mood": "angry"}, Reason.UNSUITABLE),
+            ({"mood": "glad"}, None),
+            ({"mood": ["angry"]}, None),
+            ({}, None),
+        ],
+    )
+    def test_who_complains_or_is_angry_is_not_advertised_to(self, attributes, reason):
+        assert verdict(question(attributes=attributes), campaign()) is reason
+
+    def test_a_word_of_service_passes(self):
+        assert verdict(question(attributes={"open_complaint": True}), campaign(kind="service")) is None
+
+
+def quiet(**fields):
+    hours = {"from": "21:00", "to": "08:00", "tz": "site", "then": "drop"} | fields
+    return policy_document() | {"quiet": hours}
+
+
+class TestQuietHours:
+    @pytest.mark.parametrize(
+        ("utc", "reason"),
+        [("18:59", None), ("19:00", Reason.QUIET), ("05:59", Reason.QUIET), ("06:00", None)],
+    )
+    def test_they_are_on_the_sites_clock(self, utc, reason):
+        at = NOW.replace(hour=int(utc[:2]), minute=int(utc[3:]))
+        assert verdict(question(now=at, at=at, policy=quiet()), campaign()) is reason
+
+    @pytest.mark.parametrize(
+        ("tz", "zone", "reason"),
+        [
+            ("customer", "Asia/Tokyo", Reason.QUIET),  # 21:00 there
+            ("customer", None, None),  # unknown: the site's
+            ("organisation", "Asia/Tokyo", None),
+            ("Asia/Tokyo", None, Reason.QUIET),
+        ],
+    )
+    def test_or_on_whose_they_say(self, tz, zone, reason):
+        asked = question(policy=quiet(tz=tz), customer_zone=zone_of(zone))
+        assert verdict(asked, campaign()) is reason
+
+    def test_who_need_not_obey_the_policy_may_speak(self):
+        late = NOW.replace(hour=20)
+        assert verdict(question(now=late, at=late, policy=quiet()), campaign(obeys_policy=False)) is None
+
+    def test_what_goes_to_the_inbox_disturbs_nobody(self):
+        late = NOW.replace(hour=20)
+        decision = decide(question(now=late, at=late, policy=quiet(then="inbox")), [campaign()])
+        assert (decision.campaign, decision.channel) == ("coffee", "inbox")
+        assert decide(question(policy=quiet(then="inbox")), [campaign()]).channel == "response"
+
+
+class TestGroups:
+    def test_another_campaign_of_the_group_has_the_customer(self):
+        summer = campaign("b", group="summer")
+        assert verdict(question(groups={"summer": "a"}), summer) is Reason.EXCLUDED
+        assert verdict(question(groups={"summer": "b"}), summer) is None
+        assert verdict(question(groups={"winter": "a"}), summer) is None
+
+
+class TestGaps:
+    @pytest.mark.parametrize(("gap_s", "reason"), [(3600, None), (3601, Reason.GAP)])
+    def test_as_long_since_its_own_last_offer(self, gap_s, reason):
+        asked = question(grant(ago=HOUR), grant(ago=3 * HOUR), grant("other", ago=MICROSECOND))
+        assert verdict(asked, campaign(min_gap_s=gap_s)) is reason
+
+    def test_and_since_any_that_counts_towards_the_policy(self):
+        policy = policy_document() | {"min_gap_s": 3601}
+        assert verdict(question(grant("other", ago=HOUR), policy=policy), campaign()) is Reason.GAP
+        assert verdict(question(grant("other", ago=HOUR, policy=False), policy=policy), campaign()) is None
+        unbound = campaign(obeys_policy=False)
+        assert verdict(question(grant("other", ago=HOUR), policy=policy), unbound) is None
+
+
+class TestSuppression:
+    TWICE = {"dismissals": 2, "within_days": 7, "silence_days": 3}
+
+    @pytest.mark.parametrize(
+        ("days_ago", "clicked_days_ago", "reason"),
+        [
+            ((2, 1), None, Reason.SUPPRESSED),
+            ((4, 3), None, None),  # the silence is over
+            ((9, 1), None, None),  # too far apart
+            ((1,), None, None),
+            ((3, 1), 2, None),  # a click between them
+            ((3, 2), 1, None),  # and one after them
+            ((2, 1), 4, Reason.SUPPRESSED),
+        ],
+    )
+    def test_dismissed_so_often_without_a_click_it_is_silent_for_a_while(
+        self, days_ago, clicked_days_ago, reason
+    ):
+        rows = [grant(ago=timedelta(days=days), outcomes=["dismissed"]) for days in days_ago]
+        if clicked_days_ago is not None:
+            rows.append(grant(ago=timedelta(days=clicked_days_ago), outcomes=["viewed", "clicked"]))
+        assert verdict(question(*rows), campaign(suppression=self.TWICE)) is reason
+
+    def test_the_policys_is_about_all_that_count_towards_it(self):
+        rows = [grant(name, ago=timedelta(days=1), outcomes=["dismissed"]) for name in ("a", "b")]
+        policy = policy_document() | {"suppression": self.TWICE}
+        assert verdict(question(*rows, policy=policy), campaign()) is Reason.SUPPRESSED
+        assert verdict(question(*rows, policy=policy), campaign(obeys_policy=False)) is None
+        assert verdict(question(*rows), campaign("a", suppression=self.TWICE)) is None
