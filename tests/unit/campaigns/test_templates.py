@@ -1,0 +1,235 @@
+"""Offer texts with values in them: what comes out, what is refused at saving, and what no template can do."""
+
+import re
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beacon_service.campaigns.bounded_liquid import CODE_MARK, OTHER_FILTERS, SAFE_FILTERS
+from beacon_service.campaigns.template_reader import TemplateError
+from beacon_service.campaigns.templates import LONGEST, compile_template
+
+ATTRIBUTES = {"name": "Anna", "favourites": ["tea", "bread & jam"], "points": 41, "nothing": None}
+LATER = "2026-06-03T15:05:00+02:00"
+
+
+def values(**attributes):
+    return {
+        "customer": {"id": "anna", "attributes": ATTRIBUTES | attributes},
+        "site": {"id": "shop", "name": "Shop"},
+        "zone": {"id": "cafe", "name": "Café", "tags": ["food", "drink"]},
+        "moment": {
+            "move": "entered",
+            "dwell_s": 0,
+            "visit": 3,
+            "at": "2026-06-03T14:05:00+02:00",
+            "date": "2026-06-03",
+            "time": "14:05",
+            "hour": 14,
+            "weekday": "wednesday",
+        },
+        "offer": {"id": "coffee", "expires_at": LATER, "code": CODE_MARK},
+    }
+
+
+def written(source, part="body", **attributes):
+    return compile_template(source, part).render(values(**attributes))
+
+
+def refusal(source, part="body"):
+    with pytest.raises(TemplateError) as refused:
+        compile_template(source, part)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("A cup is on us.", "A cup is on us."),
+        ("Hello {{ customer.attributes.name }}!", "Hello Anna!"),
+        ("{{ site.name }}, {{ zone.name }} ({{ zone.tags | join: ', ' }})", "Shop, Café (food, drink)"),
+        ("Until {{ offer.expires_at | date: '%H:%M on %-d.%-m.%Y' }}", "Until 15:05 on 3.6.2026"),
+        ("At {{ moment.time }} on a {{ moment.weekday }}", "At 14:05 on a wednesday"),
+        ("{% if moment.hour >= 12 %}Good day{% else %}Good morning{% endif %}", "Good day"),
+        ("{% if customer.attributes.tier == 'gold' %}Gold{% endif %}", ""),
+        ("{{ customer.attributes.tier | default: 'friend' }}", "friend"),
+        ("{{ customer.attributes.nothing | default: 'null is as good as none' }}", "null is as good as none"),
+        ("{% for one in customer.attributes.favourites %}[{{ one }}]{% endfor %}", "[tea][bread & jam]"),
+        ("{% assign left = 50 | minus: customer.attributes.points %}{{ left }} to go", "9 to go"),
+        ("{% case zone.id %}{% when 'cafe' %}Coffee{% else %}Else{% endcase %}", "Coffee"),
+        ("a < b & {{ 'c > d' }}", "a < b & c > d"),
+        ("{% raw %}{{ as it is }}{% endraw %}", "{{ as it is }}"),
+    ],
+)
+def test_a_text_is_written_for_one_customer_at_one_moment(source, text):
+    assert written(source) == text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ customer.attributes.tier }}",
+        "{{ customer.attributes.nothing }}",
+        "{{ customer.attributes.tier | upcase }}",
+        "{{ customer.attributes.tier | plus: 1 }}",
+        "{{ 'x' | append: customer.attributes.tier }}",
+        "{% if customer.attributes.name > 3 %}x{% endif %}",
+        "{{ customer.attributes.points | divided_by: 0 }}",
+        "{{ customer.attributes.name | date: '%Y' }}",
+    ],
+)
+def test_what_cannot_be_written_is_none_and_was_doubted_at_saving(source):
+    template = compile_template(source, "body")
+    assert template.render(values()) is None
+    assert template.doubts
+
+
+def test_a_missing_attribute_is_named_as_a_doubt():
+    assert compile_template("{{ customer.attributes.tier }}", "body").doubts == (
+        "customer.attributes.tier may be missing",
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("{{ customer.attributes.name", "expected '}}'"),
+        ("{% if moment.hour %}", "is no template"),
+        ("{% include 'other' %}", "unexpected tag 'include'"),
+        ("{% render 'other' %}", "unexpected tag 'render'"),
+        ("{{ 'x' | upcsae }}", "uses the filter upcsae, which there is not"),
+        ("{{ 'x' | escapejs }}", "which there is not"),
+        ("{{ shop.name }}", "names shop.name, which there is not; there are: customer, site"),
+        ("{{ site.nmae }}", "names site.nmae, which there is not; site has: id, name"),
+        ("{{ customer.name }}", "customer has: id, attributes"),
+        ("{% for n in (1..9) %}{{ n }}{% endfor %}", "counts through a range"),
+        ("{{ offer.code | downcase }}", "it can only be written out"),
+        ("{% capture x %}{{ offer.code }}{% endcapture %}", "it can only be written out"),
+        ("{{ offer.expires_at | date: '%A' }}", "has %A in a date's layout"),
+        ("{{ offer.expires_at | date }}", "without a layout"),
+        ("{% if " + "site.id or " * 60 + "site.id %}{% endif %}", "more than 30 parts"),
+    ],
+)  # fmt: skip
+def test_what_is_no_template_of_ours_is_refused_at_saving(source, why):
+    assert why in refusal(source)
+
+
+def test_an_error_says_in_which_line_it_is():
+    assert "(line 2, column" in refusal("First\n{% unknown %}")
+
+
+class TestBounds:
+    def test_a_text_is_cut_where_it_is_too_long(self):
+        assert (
+            len(written("{{ customer.attributes.name }}" * 20, "title", name="x" * 150)) == LONGEST["title"]
+        )
+        assert len(written("{{ customer.attributes.name }}", "body", name="x" * 5000)) == 200
+
+    def test_loops_are_counted_together(self):
+        loop = "{% for one in customer.attributes.many %}x{% endfor %}"
+        assert written(loop, many=[1] * 100) == "x" * 100
+        assert written(loop, many=[1] * 101) is None
+        assert written(loop + loop, many=[1] * 51) is None
+        nested = "{% for one in customer.attributes.many %}" + loop + "{% endfor %}"
+        assert written(nested, many=[1] * 20) is None
+
+    def test_filters_are_counted(self):
+        loop = "{% for one in customer.attributes.many %}{{ one" + " | upcase" * 6 + " }}{% endfor %}"
+        assert written(loop, many=["x"] * 80) == "X" * 80
+        assert written(loop, many=["x"] * 90) is None
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "{{ 'aaaaaaaaaa'" + " | replace: 'a', 'aaaaaaaaaa'" * 60 + " }}",
+            "{% assign x = 'x' %}" + "{% assign x = x | append: x %}" * 60 + "{{ x }}",
+            "{% assign x = 9 %}" + "{% assign x = x | times: x %}" * 60 + "{{ x }}",
+            "{{ 'x' | split: '' | join: 'aaaaaaaaaaaaaaaaaaaa' }}" * 30,
+        ],
+    )
+    def test_what_multiplies_is_cut(self, source):
+        template = compile_template(source, "body")
+        began = time.perf_counter()
+        text = template.render(values())
+        assert time.perf_counter() - began < 0.2
+        assert text is None or len(text) <= LONGEST["body"]
+
+    def test_no_clock_is_read(self):
+        assert written("{{ 'now' | date: '%Y' }}") is None
+        assert written("{{ 'today' | date: '%Y' }}") is None
+
+    def test_control_characters_are_stripped_and_lines_kept(self):
+        hostile = "A\x00n\x1bn\x9fa\u202e"
+        assert written("{{ customer.attributes.name }}\r\nHello\x07", name=hostile) == "Anna\nHello"
+        assert written("{{ customer.attributes.name }} Hello", "title", name="An\nna") == "An na Hello"
+
+
+class TestLinks:
+    def test_values_are_encoded(self):
+        source = "https://shop.example/{{ zone.name }}?who={{ customer.attributes.name }}&c={{ offer.code }}"
+        assert written(source, "link", name="a/b?c=d&e #") == (
+            f"https://shop.example/Caf%C3%A9?who=a%2Fb%3Fc%3Dd%26e%20%23&c={CODE_MARK}"
+        )
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "{{ customer.attributes.link }}",
+            "https://{{ site.id }}.example/",
+            "https://shop.example{{ site.id }}",
+            "https://shop.example@{{ site.id }}/",
+            "http://shop.example/{{ site.id }}",
+            "{% if moment.hour %}https{% endif %}://shop.example/",
+        ],
+    )
+    def test_the_host_is_written_out(self, source):
+        assert "a host that is written out" in refusal(source, "link")
+
+    def test_one_that_became_too_long_or_unfit_is_none(self):
+        assert (
+            written("https://shop.example/" + "{{ customer.attributes.name }}" * 8, "link", name="é" * 200)
+            is None
+        )
+        assert written("https://shop.example/a b/{{ site.id }}", "link") is None
+
+
+SIMPLE = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+    max_leaves=8,
+)
+NAMES = st.sampled_from(["{{ customer.attributes.a", "{{ customer.attributes.b.c", "{{ site.name", "{{ 'x'"])
+FILTERS = st.sampled_from([*SAFE_FILTERS, *OTHER_FILTERS, "default: 'd'", "append: customer.attributes.b"])
+
+
+@st.composite
+def outputs(draw):
+    filters = [
+        f"{name}: 3"
+        if name.startswith("truncate")
+        else f"{name}: 'a', 'b'"
+        if name.startswith("replace")
+        else name
+        for name in draw(st.lists(FILTERS, max_size=3))
+    ]
+    filters = [re.sub(r"^(append|prepend|remove|remove_first)$", r"\1: 'a'", name) for name in filters]
+    return " | ".join([draw(NAMES), *filters]) + " }}"
+
+
+@given(outputs(), SIMPLE, SIMPLE)
+def test_rendering_never_raises_and_fails_only_where_it_was_doubted(source, a, b):
+    template = compile_template(f"x{source}", "body")
+    text = template.render(values(a=a, b=b))
+    assert text is None or len(text) <= LONGEST["body"]
+    assert text is not None or template.doubts
+
+
+@given(st.text(alphabet="{}%| .:'abcustomeridfnx\n", max_size=60))
+def test_any_text_is_taken_or_refused(source):
+    try:
+        template = compile_template(source, "body")
+    except TemplateError:
+        return
+    template.render(values())
