@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from beacon_service.campaigns.caps import POLICY_OWNER, Standing, applies, charges, counted, suppressed
+from beacon_service.campaigns.codes import POOL, code_charges
 from beacon_service.campaigns.model import (
     Blackout,
     Campaign,
@@ -30,6 +31,7 @@ from beacon_service.campaigns.model import (
     TallyKey,
 )
 from beacon_service.campaigns.person import Person
+from beacon_service.campaigns.writing import NOBODY, About, Scene, write
 from beacon_service.customers.events import Events
 from beacon_service.hours import UTC_ZONE, WeeklyHours
 from beacon_service.ids import derived_uuid7, draw
@@ -62,7 +64,11 @@ class Shared:
         used = self.used(charge)
         if used is None:
             return not self.final
-        return used + charge.amount <= charge.limit
+        return used + charge.amount <= self.limit(charge)
+
+    def limit(self, charge: Charge) -> int:
+        tally = self.tallies.get(charge.key)
+        return charge.limit if tally is None or tally.limit is None else tally.limit
 
     def claim(self, charge: Charge) -> None:
         self.claimed.setdefault(charge.key, charge)
@@ -88,6 +94,7 @@ class Question(Struct, frozen=True, dict=True):
     lists: tuple[str, ...] = ()
     customer_zone: ZoneInfo | None = None  # of the phone's clocks
     organisation_zone: ZoneInfo = UTC_ZONE
+    about: About = NOBODY
     groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
     counts: list[tuple[str, str, int, int]] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
@@ -132,6 +139,11 @@ class Question(Struct, frozen=True, dict=True):
         return Person(self.now, *about)
 
     @cached_property
+    def scene(self) -> Scene:
+        """What the winner's texts may name."""
+        return Scene(self.moment, self.attributes, self.now, self.time_zone, self.about)
+
+    @cached_property
     def local(self) -> datetime:
         """Now, on the site's clocks."""
         return self.now.astimezone(self.time_zone)
@@ -151,14 +163,15 @@ class Question(Struct, frozen=True, dict=True):
     def claims(self, campaign: Campaign) -> tuple[Charge, ...]:
         """What an offer of the campaign would claim of the shared counts; several rules ask for it."""
         if campaign.id not in self._claims:
-            self._claims[campaign.id] = charges(campaign, self.policy.caps, self.standing_of(campaign))
+            shared = charges(campaign, self.policy.caps, self.standing_of(campaign))
+            self._claims[campaign.id] = (*shared, *code_charges(campaign, self.offer(campaign)))
         return self._claims[campaign.id]
 
 
 Rule = Callable[[Question, Campaign], Reason | None]
 
 # Why a campaign may have lost for want of a count that customers share.
-SHARED_REASONS = (Reason.CAP, Reason.POLICY, Reason.BUDGET)
+SHARED_REASONS = (Reason.CAP, Reason.POLICY, Reason.BUDGET, Reason.CODES)
 
 
 def is_fresh(question: Question, _: Campaign) -> Reason | None:
@@ -267,6 +280,10 @@ def is_within_budget(question: Question, campaign: Campaign) -> Reason | None:
     return None if _shared_holds(question, campaign, "budget:") else Reason.BUDGET
 
 
+def has_a_code_left(question: Question, campaign: Campaign) -> Reason | None:
+    return None if _shared_holds(question, campaign, POOL) else Reason.CODES
+
+
 RULES: tuple[Rule, ...] = (
     is_fresh,
     is_nth_visit,
@@ -284,6 +301,7 @@ RULES: tuple[Rule, ...] = (
     is_within_caps,
     is_within_policy,
     is_within_budget,
+    has_a_code_left,
 )
 
 
@@ -315,7 +333,7 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         if campaign is not winner:
             reasons[campaign.id] = (Reason.HELD_OUT if campaign in held_out else lost).value
     moment = question.moment
-    offer = question.offer(winner) if winner else None
+    offer = write(question.offer(winner), question.scene) if winner else None
     expires_at = question.now + offer.expires_after if offer else None
     grants = [_held_out_grant(question, campaign) for campaign in held_out]
     if winner:
@@ -396,7 +414,7 @@ def _shared_holds(question: Question, campaign: Campaign, prefix: str) -> bool:
         if charge.binding and charge.key.startswith(prefix):
             used = question.shared.used(charge)
             if used is not None:
-                question.counts.append((campaign.id, charge.key, used, charge.limit))
+                question.counts.append((campaign.id, charge.key, used, question.shared.limit(charge)))
             holds = holds and question.shared.has_room(charge)
     return holds
 

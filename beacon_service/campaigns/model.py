@@ -5,18 +5,19 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntFlag, StrEnum
 from functools import cached_property
-from typing import Any, Literal, NewType
+from typing import Literal, NewType
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from beacon_service.campaigns.content import Content
 from beacon_service.campaigns.person import Predicate
 from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 from beacon_service.visits.model import Visit
 
 CampaignId = NewType("CampaignId", str)
-# "cap:<owner>:<definition>:<subject>:<period>" or "budget:<campaign>:<period>"
+# "cap:<owner>:<definition>:<subject>:<period>", "budget:<campaign>:<period>" or "codes:<pool>"
 TallyKey = NewType("TallyKey", str)
 
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     CAP = "cap"  # a cap of its own
     POLICY = "policy"  # a cap of the contact policy
     BUDGET = "budget"
+    CODES = "codes"  # no code is left for it
     OUTRANKED = "outranked"
     HELD_OUT = "held_out"
     GLOBAL_HOLD_OUT = "global_hold_out"
@@ -146,6 +148,14 @@ class Blackout:
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a customer's own code is made: `length` characters behind the prefix."""
+
+    prefix: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Offer:
     id: str
     title: str
@@ -156,6 +166,14 @@ class Offer:
     expires_after: timedelta = timedelta(hours=1)
     weight: float = 1.0  # of the customers who get this one of several
     cost: int = 0  # what one costs, in the smallest unit of money
+    content: Content | None = field(default=None, repr=False)  # None: it says the same to everybody
+    pool: str | None = None  # where each customer's own code is taken from
+    recipe: Recipe | None = None  # how it is made instead
+
+    @property
+    def takes_code(self) -> bool:
+        """Whether each customer gets a code of their own."""
+        return self.pool is not None or self.recipe is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +292,7 @@ class Tally(msgspec.Struct, frozen=True):
     """A shared count as read under its lock, what stands outside the check included."""
 
     used: int
+    limit: int | None = None  # of a pool of codes, which alone knows how many it has
 
 
 class Granted(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from beacon_service.campaigns.audience import compile_rule
+from beacon_service.campaigns.content import content_of
 from beacon_service.campaigns.model import (
     Blackout,
     Budget,
@@ -17,6 +18,7 @@ from beacon_service.campaigns.model import (
     Offer,
     Policy,
     Quiet,
+    Recipe,
     Suppression,
     Trigger,
     Window,
@@ -220,6 +222,8 @@ def _budget(body: Body | None) -> Budget | None:
 
 
 def _offer(body: Body) -> Offer:
+    codes = body.get("codes") or {}
+    recipe = codes.get("generated")
     return Offer(
         id=body["id"],
         title=body["title"],
@@ -230,4 +234,7 @@ def _offer(body: Body) -> Offer:
         expires_after=timedelta(seconds=body["expires_after_s"]),
         weight=body.get("weight") or 1.0,
         cost=body.get("cost") or 0,
+        content=content_of(body),
+        pool=codes.get("pool"),
+        recipe=None if recipe is None else Recipe(recipe["prefix"], recipe["length"]),
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from beacon_service.campaigns.decide import Question, Shared, decide
 from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason
+from beacon_service.campaigns.writing import About
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Cause, Event, Followed, Ping, Tick, Told, World
 from beacon_service.hours import zone_of
@@ -145,8 +146,14 @@ class _SecondPass:
             lists=customer.lists,
             customer_zone=zone_of(self.world.installations[moment.installation_key].time_zone),
             organisation_zone=policy.time_zone,
+            about=self._about(zone, moment, customer.id),
             groups=memory.groups,
         )
+
+    def _about(self, zone: Zone, moment: Moment, customer_id: str) -> About:
+        installation = self.world.installations[moment.installation_key]
+        site = self.catalogue.places.sites[zone.site]
+        return About(customer_id, installation.locale, site.name, zone.name, tuple(sorted(zone.tags)))
 
     def _remember(self, decision: Decision) -> None:
         """Later moments of the same step see what this one granted."""

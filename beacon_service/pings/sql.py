@@ -44,9 +44,11 @@ WHERE customer_key = ANY(%(customers)b::bigint[]) AND decided_at >= %(since)b::t
 ORDER BY customer_key
 """
 
-LOCK_TALLIES = (
-    "SELECT key, used + late FROM tallies WHERE key = ANY(%(keys)b::text[]) ORDER BY key FOR UPDATE"
-)
+# How many codes a pool has is known to its row alone; of all others the limit is the configuration's.
+LOCK_TALLIES = """
+SELECT key, used + late, CASE WHEN starts_with(key, 'codes:') THEN ceiling END
+FROM tallies WHERE key = ANY(%(keys)b::text[]) ORDER BY key FOR UPDATE
+"""
 
 # Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at.
 _RELEVANT = """
@@ -212,7 +214,8 @@ FROM unnest(
 SPEND_TALLIES = """
 UPDATE tallies
 SET used = used + given.amount, late = late + given.beside,
-    ceiling = CASE WHEN given.amount > 0 THEN given.limit_ ELSE ceiling END, last_seq = currval('step_seq')
+    ceiling = CASE WHEN given.amount > 0 THEN coalesce(given.limit_, ceiling) ELSE ceiling END,
+    last_seq = currval('step_seq')
 FROM unnest(%(keys)b::text[], %(amounts)b::bigint[], %(besides)b::bigint[], %(limits)b::bigint[])
     AS given (key, amount, beside, limit_)
 WHERE tallies.key = given.key AND tallies.key = ANY(%(keys)b::text[])

@@ -6,6 +6,7 @@ Customers are locked before, by `store.load`; tallies come after them, and both 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from beacon_service.campaigns.codes import is_pool
 from beacon_service.campaigns.model import Charge, Decision, Outcome, Tally, TallyKey
 from beacon_service.db import Connection, Statement, round_trip
 from beacon_service.pings import sql
@@ -32,7 +33,7 @@ class TallyLocks:
             self._make([charges[key] for key in missing])
             return self(charges)
         # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
-        return {key: Tally(used) for found in (rows, *counted) for key, used in found}
+        return {row[0]: Tally(*row[1:]) for found in (rows, *counted) for row in found}
 
     def _make(self, charges: Sequence[Charge]) -> None:
         """With no lock held: another step may be making the same rows in this moment. They outlive the savepoint.
@@ -53,12 +54,12 @@ def spend(decisions: Iterable[Decision]) -> list[Statement]:
     """Adds what was given to the rows that keep a count; no statement where nothing was."""
     amounts: dict[TallyKey, int] = {}
     besides: dict[TallyKey, int] = {}
-    limits: dict[TallyKey, int] = {}
+    limits: dict[TallyKey, int | None] = {}
     for charge in _kept_charges(decisions):
         within, beside = (charge.amount, 0) if charge.binding else (0, charge.amount)
         amounts[charge.key] = amounts.get(charge.key, 0) + within
         besides[charge.key] = besides.get(charge.key, 0) + beside
-        limits[charge.key] = charge.limit
+        limits[charge.key] = None if is_pool(charge.key) else charge.limit
     if not limits:
         return []
     params = {

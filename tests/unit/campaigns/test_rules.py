@@ -7,7 +7,7 @@ import pytest
 from beacon_service.campaigns.decide import MAX_MOMENT_AGE, RULES, decide, verdict
 from beacon_service.campaigns.model import Reason
 from beacon_service.hours import WeeklyHours, zone_of
-from tests.factories.catalogue import cap_document, policy_document, trigger_document
+from tests.factories.catalogue import cap_document, offer_document, policy_document, trigger_document
 from tests.factories.moments import NOW, campaign, grant, question
 
 GOLD = {"attribute": "tier", "op": "eq", "value": "gold"}
@@ -45,6 +45,7 @@ BREAKS = {
     Reason.CAP: ({}, {"caps": [cap_document(0)]}),
     Reason.POLICY: ({"policy": {"caps": policy_document(cap_document(0))["caps"]}}, {}),
     Reason.BUDGET: ({"tallies": {"budget:coffee:total": 0}}, {"budget": {"total": 0}}),
+    Reason.CODES: ({"tallies": {"codes:summer": 0}}, {"offers": [offer_document(codes={"pool": "summer"})]}),
 }
 ORDER = list(BREAKS)
 

@@ -1,0 +1,89 @@
+"""The winner's offer, written for one customer at one moment. Pure: live, in a tick and in a replay the same."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+
+from beacon_service.campaigns.bounded_liquid import CODE_MARK
+from beacon_service.campaigns.content import Texts
+from beacon_service.campaigns.languages import wanted
+from beacon_service.campaigns.model import Moment, Offer
+
+# English, as the keys of hours are, whatever the language: a template compares with them.
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class About(Struct, frozen=True):
+    """Names that only texts have a use for."""
+
+    customer_id: str
+    locale: str | None  # of the app on the phone
+    site_name: str
+    zone_name: str
+    zone_tags: tuple[str, ...]
+
+
+NOBODY = About("", None, "", "", ())
+
+
+class Scene(Struct, frozen=True):
+    """Who is told, where and when."""
+
+    moment: Moment
+    attributes: Mapping[str, Any]
+    now: datetime
+    time_zone: ZoneInfo  # the site's
+    about: About = NOBODY
+
+
+def write(offer: Offer, scene: Scene) -> Offer:
+    """The offer as it is shown; a code that is still to be taken leaves its mark."""
+    if offer.content is None:
+        return offer
+    texts = offer.content.write(
+        values(offer, scene), wanted(scene.attributes.get("language"), scene.about.locale)
+    )
+    return _saying(offer, texts if offer.takes_code else texts.with_code(offer.code))
+
+
+def with_code(offer: Offer, code: str) -> Offer:
+    """The same offer once its code is known."""
+    texts = Texts(offer.title, offer.body, offer.link, offer.image_url).with_code(code)
+    return replace(_saying(offer, texts), code=code)
+
+
+def values(offer: Offer, scene: Scene) -> dict[str, Any]:
+    """What a template may name: `template_reader.DEFINED` and the customer's attributes."""
+    moment, local = scene.moment, scene.now.astimezone(scene.time_zone)
+    expires_at = (scene.now + offer.expires_after).astimezone(scene.time_zone)
+    return {
+        "customer": {"id": scene.about.customer_id, "attributes": scene.attributes},
+        "site": {"id": moment.site, "name": scene.about.site_name},
+        "zone": {"id": moment.zone, "name": scene.about.zone_name, "tags": list(scene.about.zone_tags)},
+        "moment": {
+            "move": moment.move,
+            "dwell_s": moment.dwell_s or 0,
+            "visit": moment.visit,
+            "at": moment.at.astimezone(scene.time_zone).isoformat(timespec="seconds"),
+            "date": local.date().isoformat(),
+            "time": f"{local:%H:%M}",
+            "hour": local.hour,
+            "weekday": WEEKDAYS[local.weekday()],
+        },
+        "offer": {"id": offer.id, "expires_at": expires_at.isoformat(timespec="seconds"), "code": CODE_MARK},
+    }
+
+
+def _saying(offer: Offer, texts: Texts) -> Offer:
+    return replace(
+        offer,
+        title=texts.title,
+        body=texts.body,
+        link=texts.link,
+        image_url=texts.image_url,
+        content=None,
+    )
