@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from beacon_service.campaigns.model import Grant, Memory, Tally
+from beacon_service.campaigns.model import IMPLIED, Grant, Memory, Outcome, Tally
 from beacon_service.engine import Ping, Tick, World, follow
 from beacon_service.pings.schema import Unreadable, parse
 from beacon_service.pings.settle import Given, settle
 from beacon_service.pings.store import tick_at
 from beacon_service.visits.screen import corrected, measured_ms, offset_ms
+
+
+class CostedGrant(Grant, frozen=True):
+    """With what the database's own row says of money."""
+
+    cost: int = 0
 
 
 def tallies(grants, charges):
@@ -22,7 +28,9 @@ def tallies(grants, charges):
 
 def _count(grants, charge):
     return sum(
-        grant.arm == "offered"
+        (grant.cost if charge.money else 1)
+        for _, grant in grants
+        if grant.arm == "offered"
         and (grant.campaign == charge.campaign if charge.campaign else grant.policy)
         and (charge.site is None or grant.site == charge.site)
         and (charge.after_at is None or grant.decided_at > charge.after_at)
@@ -31,7 +39,6 @@ def _count(grants, charge):
         and (charge.tag is None or charge.tag in grant.tags)
         and (charge.channel is None or grant.channel == charge.channel)
         and grant.counts_as(charge.counts)
-        for _, grant in grants
     )
 
 
@@ -43,6 +50,7 @@ class MemoryService:
     seed: object
     memories: dict = field(default_factory=dict)
     grants: list = field(default_factory=list)  # (customer key, Grant)
+    decided: list = field(default_factory=list)  # (decision, campaign) of each of them
     seen: dict = field(default_factory=dict)
     events: list = field(default_factory=list)
     decisions: list = field(default_factory=list)
@@ -99,6 +107,15 @@ class MemoryService:
         causes = [Tick(one.key, now - one.presence.lag, self.seed()) for one in due]
         self._keep(self._step(causes, now)[1])
 
+    def report(self, phone, outcome, now):
+        """What became of the last offer that the phone was made."""
+        key = self.installations[phone].key
+        made = [one for one in self.decisions if one.offer and one.moment.installation_key == key]
+        for place, (owner, grant) in enumerate(self.grants):
+            if self.decided[place] == (made[-1].id, grant.campaign):
+                bits = grant.outcomes | IMPLIED[Outcome.named(outcome)]
+                self.grants[place] = owner, msgspec.structs.replace(grant, outcomes=bits)
+
     def _step(self, causes, now):
         world = World(
             installations={one.key: one for one in self.installations.values()},
@@ -116,6 +133,7 @@ class MemoryService:
         for decision in (decision for one in told for decision in one.decisions):
             for grant in decision.grants:
                 self.grants.append((decision.moment.customer_key, _ledger_row(decision, grant, now)))
+                self.decided.append((decision.id, grant.campaign))
         return followed, told
 
     def _keep(self, told):
@@ -125,5 +143,5 @@ class MemoryService:
 
 def _ledger_row(decision, grant, now):
     offered = grant.arm == "offered"
-    about = grant.offer_id, grant.tags, grant.channel
-    return Grant(grant.campaign, grant.arm, decision.moment.site, grant.policy, now, offered, 0, *about)
+    about = grant.offer_id, grant.tags, grant.channel, grant.cost
+    return CostedGrant(grant.campaign, grant.arm, decision.moment.site, grant.policy, now, offered, 0, *about)

@@ -70,8 +70,10 @@ def grant(campaign="coffee", *, ago=timedelta(), at=None, outcomes=(), **fields)
     return Grant(campaign=campaign, decided_at=at or NOW - ago, outcomes=bits, **(plain | fields))
 
 
-def standing(now=NOW, *, time_zone=AMSTERDAM, site="shop", visit_started_at=NOW - timedelta(minutes=5)):
-    return Standing(now, time_zone, site, visit_started_at)
+def standing(
+    now=NOW, *, time_zone=AMSTERDAM, site="shop", visit_started_at=NOW - timedelta(minutes=5), **fields
+):
+    return Standing(now, time_zone, site, visit_started_at, **fields)
 
 
 def chosen(asked, *campaigns):

@@ -32,7 +32,6 @@ from tests.factories.catalogue import (
     floor_document,
     offer_document,
     place,
-    policy_document,
     site_document,
     square,
     trigger_document,
@@ -98,11 +97,23 @@ class CampaignOf(Struct, forbid_unknown_fields=True, omit_defaults=True):
     hold_out: float = 0.0
     obeys_policy: bool = True
     counts_towards_policy: bool = True
+    kind: str = "promotion"
+    tags: list[str] = []
+    blackouts: list[dict[str, str]] = []
+    min_gap_s: int | None = None
+    suppression: dict[str, int] | None = None
+    group: str | None = None
+    fallback: bool = False
+    offers: list[dict[str, Any]] = []  # where there are several; each says only what is special about it
     expires_after_s: int = 3600
 
     def document(self):
         plain = msgspec.structs.asdict(self)
-        offers = [offer_document(self.id, expires_after_s=plain.pop("expires_after_s"))]
+        expires_after_s = plain.pop("expires_after_s")
+        offers = [
+            offer_document(expires_after_s=expires_after_s, id_=one.pop("id"), **one)
+            for one in [dict(one) for one in plain.pop("offers")] or [{"id": self.id}]
+        ]
         trigger = dict(plain.pop("trigger"))
         return campaign_document(
             plain.pop("id"),
@@ -116,9 +127,20 @@ class CampaignOf(Struct, forbid_unknown_fields=True, omit_defaults=True):
 class PolicyOf(Struct, forbid_unknown_fields=True):
     caps: list[dict[str, Any]] = []
     hold_out: float = 0.0
+    time_zone: str = "UTC"
+    blackouts: list[dict[str, str]] = []
+    min_gap_s: int | None = None
+    suppression: dict[str, int] | None = None
+    quiet: dict[str, Any] | None = None
 
     def document(self):
-        return policy_document(*(cap_document(**cap) for cap in self.caps), hold_out=self.hold_out)
+        plain = msgspec.structs.asdict(self)
+        return plain | {"caps": [_policy_cap(**cap) for cap in self.caps]}
+
+
+def _policy_cap(*, tag=None, channel=None, **fields):
+    about = {"tag": tag} if tag else {"channel": channel} if channel else {}
+    return cap_document(**{"scope": "all"} | fields) | about
 
 
 class Configuration(Struct, forbid_unknown_fields=True):
@@ -145,6 +167,7 @@ class PhoneOf(Struct, forbid_unknown_fields=True):
     attributes: dict[str, Any] = {}
     marketing: bool = True
     location: bool = True
+    time_zone: str | None = None
 
 
 class PingOf(Struct, forbid_unknown_fields=True):
@@ -162,6 +185,7 @@ class StepOf(Struct, forbid_unknown_fields=True):
     after_s: float
     pings: dict[str, list[PingOf]] = {}
     tick: bool = False
+    outcomes: dict[str, str] = {}  # phone -> what became of the last offer that it was made
     verdicts: list[str] | None = None  # of the pings in order, where not all of them are accepted
 
 
@@ -210,11 +234,15 @@ class Scenario(Struct, forbid_unknown_fields=True):
         threshold = f"({dwell_s})" if dwell_s else ""
         return f"{(at - self.start_at).total_seconds():g} {phone} {move}{threshold} {zone}"
 
-    def run(self, post, tick):
-        """Every step told to `post(batches, now)`, which answers (status, reasons) for each ping, and `tick(now)`."""
+    def run(self, post, tick, report):
+        """Every step told to `post(batches, now)`, which answers (status, reasons) for each ping, `report(phone, outcome, now)`
+        and `tick(now)`.
+        """
         now = self.start_at
         for number, step in enumerate(self.steps):
             now += timedelta(seconds=step.after_s)
+            for phone, outcome in step.outcomes.items():
+                report(phone, outcome, now)
             if step.tick:
                 tick(now)
             if step.pings:
@@ -237,8 +265,11 @@ def in_memory(scenario):
     keys, customers, installations = {}, {}, {}
     for number, (name, phone) in enumerate(scenario.phones.items(), start=1):
         key = keys.setdefault(phone.customer, len(keys) + 1)
-        customers[key] = Customer(key, phone.customer, False, phone.attributes, phone.marketing)
-        installations[name] = Installation(number, name, key, phone.location, Presence())
+        located = phone.location or (key in customers and customers[key].location)
+        customers[key] = Customer(key, phone.customer, False, phone.attributes, phone.marketing, located)
+        installations[name] = Installation(
+            number, name, key, phone.location, Presence(), time_zone=phone.time_zone
+        )
     return MemoryService(catalogue, installations, customers, seed=count(1).__next__)
 
 

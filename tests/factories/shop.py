@@ -39,7 +39,9 @@ class Shop:
             record(db.session, entries, actor="test", at=self.clock.now())
             db.session.commit()
 
-    def phone(self, name="phone", *, customer=None, location=True, marketing=True, attributes=None):
+    def phone(
+        self, name="phone", *, customer=None, location=True, marketing=True, attributes=None, time_zone=None
+    ):
         """Registers an installation; phones of one customer name the same one."""
         token, token_hash = auth.new_token()
         customer = customer or f"of-{name}"
@@ -51,9 +53,13 @@ class Shop:
                 [customer, psycopg.types.json.Jsonb(attributes or {}), marketing, now],
             )
             connection.execute(
-                "INSERT INTO installations (id, customer_key, token_hash, location, platform, created_at)"
-                " SELECT %s, key, %s, %s, 'ios', %s FROM customers WHERE id = %s",
-                [name, token_hash, location, now, customer],
+                "INSERT INTO installations"
+                " (id, customer_key, token_hash, location, platform, created_at, time_zone)"
+                " SELECT %s, key, %s, %s, 'ios', %s, %s FROM customers WHERE id = %s",
+                [name, token_hash, location, now, time_zone, customer],
+            )
+            connection.execute(
+                "UPDATE customers SET location = location OR %s WHERE id = %s", [location, customer]
             )
         self.tokens[name] = token
         return name

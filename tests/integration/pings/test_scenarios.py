@@ -48,6 +48,7 @@ def test_scenario(name, app, clock):
             location=about.location,
             marketing=about.marketing,
             attributes=about.attributes,
+            time_zone=about.time_zone,
         )
 
     def post(batches, now):
@@ -60,6 +61,18 @@ def test_scenario(name, app, clock):
         clock.now_at = now
         fire_timers(live)
 
-    scenario.run(post, wake)
+    def report(phone, outcome, now):
+        clock.now_at = now
+        found = live.rows(
+            "SELECT decision_id::text FROM decisions JOIN installations i ON i.key = installation_key"
+            " WHERE i.id = %s AND campaign IS NOT NULL ORDER BY decisions.seq DESC LIMIT 1",
+            phone,
+        )
+        body = {"decision_id": found[0][0], "type": outcome, "at": now.isoformat()}
+        headers = {"Authorization": f"Bearer {live.secret}"}
+        answer = live.client.post("/v1/outcomes", json=body, headers=headers)
+        assert answer.status_code == 201, answer.text
+
+    scenario.run(post, wake, report)
     assert events(scenario, live) == in_time(scenario.expect.events)
     assert decisions(scenario, live) == scenario.expect.decisions

@@ -4,11 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from beacon_service.campaigns.caps import POLICY_OWNER, charges, counted, ledger_span
+from beacon_service.campaigns.caps import (
+    POLICY_OWNER,
+    applies,
+    budget_charges,
+    charges,
+    counted,
+    ledger_span,
+)
 from beacon_service.campaigns.model import IMPLIED, Outcome
 from beacon_service.campaigns.programme import policy_of
 from beacon_service.campaigns.windows import calendar_start
-from tests.factories.catalogue import cap_document, policy_document
+from beacon_service.hours import DAYS, zone_of
+from tests.factories.catalogue import cap_document, offer_document, policy_document
 from tests.factories.moments import AMSTERDAM, NOW, campaign, cap, grant, standing
 
 KINDS = ("decided", "delivered", "viewed", "clicked", "redeemed")
@@ -268,3 +276,120 @@ class TestHowFarBackTheLedgerIsRead:
     def test_a_rolling_window_never_reaches_farther(self):
         ninety = cap(window={"kind": "rolling", "n": 90, "unit": "day"})
         assert ledger_span([ninety]) >= 90 * DAY
+
+
+class TestScopes:
+    """Caps of one offer of several, of a tag, and of a channel."""
+
+    def test_a_cap_of_an_offer_counts_that_offer_alone(self):
+        once = cap(scope="offer")
+        rows = grant(offer="coffee"), grant(offer="coffee"), grant(offer="tea")
+        assert used(once, *rows, offer="coffee") == 2
+        assert used(once, *rows, offer="tea") == 1
+        assert used(once, *rows, offer="cake") == 0
+
+    def test_held_out_of_a_campaign_is_held_out_of_each_of_its_offers(self):
+        assert used(cap(scope="offer"), grant(arm="held_out", offer=None), offer="tea") == 1
+
+    def test_a_cap_of_a_tag_counts_what_carries_it(self):
+        food = policy_of(policy_document() | {"caps": [cap_document(scope="tag") | {"tag": "food"}]}).caps[0]
+        rows = (
+            grant("a", tags=("food", "new")),
+            grant("b", tags=("drinks",)),
+            grant("c", tags=("food",), policy=False),
+        )
+        assert used(food, *rows, owner=POLICY_OWNER) == 1
+
+    def test_a_cap_of_a_channel_counts_what_went_out_by_it(self):
+        pushes = policy_of(
+            policy_document() | {"caps": [cap_document(scope="channel") | {"channel": "push"}]}
+        ).caps[0]
+        rows = grant("a", channel="push"), grant("b", channel="response"), grant("c", channel="push")
+        assert used(pushes, *rows, owner=POLICY_OWNER) == 2
+
+    @pytest.mark.parametrize(
+        ("about", "where", "bound"),
+        [
+            ({"scope": "tag", "tag": "food"}, {}, True),
+            ({"scope": "tag", "tag": "drinks"}, {}, False),
+            ({"scope": "channel", "channel": "push"}, {"channel": "push"}, True),
+            ({"scope": "channel", "channel": "push"}, {"channel": "inbox"}, False),
+            ({"scope": "all"}, {}, True),
+        ],
+    )
+    def test_it_binds_only_whom_it_is_about(self, about, where, bound):
+        policy = policy_of({"caps": [cap_document() | about], "hold_out": 0.0})
+        assert applies(policy.caps[0], campaign(tags=["food"]), standing(**where)) is bound
+
+    def test_shared_ones_name_what_they_count(self):
+        caps = [
+            cap_document(9, subject="total") | {"scope": "tag", "tag": "food"},
+            cap_document(9, subject="total") | {"scope": "channel", "channel": "response"},
+            cap_document(9, subject="total") | {"scope": "channel", "channel": "push"},
+        ]
+        policy = policy_of({"caps": caps, "hold_out": 0.0})
+        asked = campaign(tags=["food"], caps=[cap_document(9, subject="total", scope="offer")])
+        found = charges(asked, policy.caps, standing(offer="coffee"))
+        assert [(one.offer, one.tag, one.channel) for one in found] == [
+            ("coffee", None, None),
+            (None, "food", None),
+            (None, None, "response"),
+        ]
+        assert len({one.key for one in found}) == 3
+
+
+class TestWhoseCalendar:
+    def test_it_may_be_the_customers_or_the_organisations(self):
+        evening, at_night = grant(at=utc("2026-06-03 21:00")), utc("2026-06-03 23:00")
+        customers = cap(window=TODAY, tz="customer")
+        assert used(customers, evening, now=at_night, customer_zone=zone_of("UTC")) == 1
+        assert used(customers, evening, now=at_night) == 0  # unknown: the site's
+        organisations = cap(window=TODAY, tz="organisation")
+        assert used(organisations, evening, now=at_night) == 1
+        assert used(organisations, evening, now=at_night, organisation_zone=AMSTERDAM) == 0
+
+    @pytest.mark.parametrize(("starts", "counted_"), [("mon", 1), ("sun", 0), ("sat", 1)])
+    def test_a_week_begins_on_the_day_that_it_says(self, starts, counted_):
+        weekly = cap(window={"kind": "calendar", "unit": "week", "week_start": starts})
+        saturday = grant(at=utc("2026-06-06 12:00"))
+        assert used(weekly, saturday, now=utc("2026-06-07 12:00")) == counted_
+
+    def test_weeks_that_begin_on_other_days_are_other_counts(self):
+        names = [
+            cap(window={"kind": "calendar", "unit": "week", "week_start": day}).definition for day in DAYS
+        ]
+        assert len(set(names)) == 7
+
+
+class TestBudgetsBySiteByCostAndByTheClock:
+    def test_each_site_may_have_one_of_its_own(self):
+        asked = campaign(budget={"total": 5, "per_day": 2, "per_site": True})
+        here, there = (budget_charges(asked, standing(site=site)) for site in ("shop", "mall"))
+        assert [one.site for one in here] == ["shop", "shop"]
+        assert not {one.key for one in here} & {one.key for one in there}
+
+    def test_it_may_be_of_what_the_offers_cost(self):
+        offers = [offer_document("small", cost=150), offer_document("large", cost=400)]
+        asked = campaign(budget={"total": 1000, "of": "cost"}, offers=offers)
+        for offer, cost in (("small", 150), ("large", 400)):
+            (charge,) = budget_charges(asked, standing(offer=offer))
+            assert (charge.amount, charge.limit, charge.money) == (cost, 1000, True)
+
+    @pytest.mark.parametrize(
+        ("utc_time", "limit"),
+        [
+            ("2026-06-02 22:00", 2),  # midnight in Amsterdam, and a quarter of an hour ahead
+            ("2026-06-03 04:00", 27),
+            ("2026-06-03 10:00", 52),
+            ("2026-06-03 21:45", 100),
+            ("2026-06-03 21:59", 100),
+        ],
+    )
+    def test_an_even_one_is_given_out_as_the_day_goes_by(self, utc_time, limit):
+        asked = campaign(budget={"per_day": 100, "pacing": "even"})
+        assert budget_charges(asked, standing(utc(utc_time)))[0].limit == limit
+
+    def test_a_day_of_25_hours_is_paced_over_25(self):
+        asked = campaign(budget={"per_day": 1000, "pacing": "even"})
+        noon = budget_charges(asked, standing(utc("2026-10-25 11:00")))[0]  # 13 of 25 hours are over
+        assert noon.limit == 530

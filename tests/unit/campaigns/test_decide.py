@@ -206,3 +206,41 @@ class TestTheChannel:
 
     def test_without_an_offer_there_is_no_channel(self):
         assert decide(question(), []).channel is None
+
+
+class TestVariants:
+    OFFERS = (offer_document("a"), offer_document("b", weight=3.0))
+
+    def offer_of(self, customer, **fields):
+        asked = campaign(offers=list(self.OFFERS), **fields)
+        return decide(question(customer_key=customer), [asked]).offer.id
+
+    def test_customers_are_split_by_weight_and_each_keeps_the_one_that_is_theirs(self):
+        chosen_ = [self.offer_of(customer) for customer in CUSTOMERS]
+        assert 0.70 < chosen_.count("b") / len(chosen_) < 0.80
+        assert chosen_ == [self.offer_of(customer) for customer in CUSTOMERS]
+
+    def test_another_campaign_splits_them_anew(self):
+        def split(name):
+            asked = campaign(name, offers=list(self.OFFERS))
+            return [decide(question(customer_key=one), [asked]).offer.id for one in CUSTOMERS]
+
+        same = sum(one == other for one, other in zip(split("x"), split("y"), strict=True))
+        assert 0.55 < same / len(CUSTOMERS) < 0.70  # 0.75 * 0.75 + 0.25 * 0.25
+
+    def test_the_grant_says_which(self):
+        decision = decide(question(customer_key=1), [campaign(offers=list(self.OFFERS), tags=["food"])])
+        (granted,) = decision.grants
+        assert granted.offer_id == decision.offer.id
+        assert (granted.tags, granted.channel) == (("food",), "response")
+
+
+class TestFallbacks:
+    def test_one_speaks_only_where_nobody_else_does(self):
+        always = campaign("always", priority=100, fallback=True)
+        assert chosen(question(), always, campaign("a"))[0] == "a"
+        assert chosen(question(), always, campaign("a", status="paused"))[0] == "always"
+
+    def test_held_out_of_all_others_one_gets_it(self):
+        winner, lost = chosen(question(), campaign("z", fallback=True), campaign("a", hold_out=1.0))
+        assert (winner, lost) == ("z", {"a": "held_out"})

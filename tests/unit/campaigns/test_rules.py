@@ -324,9 +324,10 @@ class TestGaps:
         assert verdict(question(grant("other", ago=HOUR), policy=policy), unbound) is None
 
 
-class TestSuppression:
-    TWICE = {"dismissals": 2, "within_days": 7, "silence_days": 3}
+TWICE = {"dismissals": 2, "within_days": 7, "silence_days": 3}
 
+
+class TestSuppression:
     @pytest.mark.parametrize(
         ("days_ago", "clicked_days_ago", "reason"),
         [
@@ -345,11 +346,11 @@ class TestSuppression:
         rows = [grant(ago=timedelta(days=days), outcomes=["dismissed"]) for days in days_ago]
         if clicked_days_ago is not None:
             rows.append(grant(ago=timedelta(days=clicked_days_ago), outcomes=["viewed", "clicked"]))
-        assert verdict(question(*rows), campaign(suppression=self.TWICE)) is reason
+        assert verdict(question(*rows), campaign(suppression=TWICE)) is reason
 
     def test_the_policys_is_about_all_that_count_towards_it(self):
         rows = [grant(name, ago=timedelta(days=1), outcomes=["dismissed"]) for name in ("a", "b")]
-        policy = policy_document() | {"suppression": self.TWICE}
+        policy = policy_document() | {"suppression": TWICE}
         assert verdict(question(*rows, policy=policy), campaign()) is Reason.SUPPRESSED
         assert verdict(question(*rows, policy=policy), campaign(obeys_policy=False)) is None
-        assert verdict(question(*rows), campaign("a", suppression=self.TWICE)) is None
+        assert verdict(question(*rows), campaign("a", suppression=TWICE)) is None

@@ -24,7 +24,7 @@ def decisions(scenario, memory):
         at = scenario.moment(
             names[moment.installation_key], moment.move, moment.zone, moment.dwell_s, moment.at
         )
-        channel = moment.channel if decision.campaign else "response"
+        channel = decision.channel or "response"
         told.append(Decided(at, decision.campaign, decision.reasons, channel))
     return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
 
@@ -38,7 +38,7 @@ def test_scenario(name):
         body = [{"installation_id": phone, "pings": pings} for phone, pings in batches.items()]
         return memory.post({"batches": body}, now)
 
-    scenario.run(post, memory.tick)
+    scenario.run(post, memory.tick, memory.report)
     assert events(scenario, memory) == in_time(scenario.expect.events)
     assert decisions(scenario, memory) == scenario.expect.decisions
 
