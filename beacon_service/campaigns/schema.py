@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, WithJsonSchema, model_validator
 
@@ -10,11 +9,11 @@ from beacon_service.campaigns.caps_schema import (
     LARGEST_COUNT,
     BudgetIn,
     CampaignCapIn,
-    Count,
     PolicyCapIn,
     Seconds,
     SuppressionIn,
 )
+from beacon_service.campaigns.offer_schema import OfferIn, unready
 from beacon_service.campaigns.rules import rule_flaws
 from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, QuietIn
 from beacon_service.configuration.schema import (
@@ -24,7 +23,6 @@ from beacon_service.configuration.schema import (
     Name,
     Tag,
     TimeZone,
-    flawed,
     refuse,
 )
 
@@ -33,19 +31,10 @@ Status = Literal["draft", "published", "paused", "ended"]
 
 # A day: a stay that lasts longer is nobody's dwell.
 LONGEST_DWELL_S = 86_400
-# Three months, about as long as a ledger row is kept open for an outcome.
-LONGEST_OFFER_S = 90 * 86_400
 
 
 def _utc(instant: datetime) -> datetime:
     return instant.astimezone(UTC)
-
-
-def _https(link: str) -> str:
-    parts = urlsplit(link)
-    if parts.scheme != "https" or not parts.hostname or not link.isprintable() or " " in link:
-        raise flawed("link", "is not an https link", "Send one such as https://shop.example/offer.")
-    return link
 
 
 def _sound_rule(value: Any) -> Any:
@@ -62,7 +51,6 @@ _RULE_SCHEMA = {
 
 # Lax only in that JSON has no times: a text is read as one.
 Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
-Link = Annotated[str, Field(max_length=2048), AfterValidator(_https)]
 Share = Annotated[float, Field(ge=0, le=1)]
 # Any: read by hand, so that each wrong test of a tree is named by its place.
 Rule = Annotated[Any, AfterValidator(_sound_rule), WithJsonSchema(_RULE_SCHEMA)]
@@ -101,25 +89,6 @@ class TriggerIn(Document):
             found.append(Flaw(("dwell_s",), f"says nothing of {self.move}", "Leave it out, or send dwelled."))
         refuse("trigger", found)
         return self
-
-
-class OfferIn(Document):
-    """What the customer sees."""
-
-    id: Id
-    title: Name
-    body: Annotated[str, Field(max_length=2000)]
-    image_url: Link | None = None
-    link: Link | None = None
-    code: Annotated[str, Field(min_length=1, max_length=64)] | None = None
-    expires_after_s: Annotated[int, Field(ge=1, le=LONGEST_OFFER_S)] = 3600
-    weight: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
-        default=1.0,
-        description="Of several offers, its part of the customers: each keeps the one that is theirs.",
-    )
-    cost: Count = Field(
-        default=0, description="What one costs, in the smallest unit of money; for budgets of cost."
-    )
 
 
 class CampaignIn(Document):
@@ -181,14 +150,15 @@ class CampaignIn(Document):
             found.append(
                 Flaw(("budget", "of"), "is cost, and no offer costs anything", "Say what each offer costs.")
             )
+        if self.status == "published":
+            found += unready(self.offers)
         refuse("campaign", found)
         return self
 
     def document(self, campaign_id: str) -> dict[str, Any]:
         """The campaign as it is kept, without its revision."""
         found = self.model_dump(mode="json", by_alias=True, exclude={"revision"}) | {"id": campaign_id}
-        told: dict[str, Any] = without_silence(found)
-        return told
+        return without_silence(found)
 
 
 class PolicyIn(Document):
@@ -205,44 +175,48 @@ class PolicyIn(Document):
     quiet: QuietIn | None = None
 
     def document(self) -> dict[str, Any]:
-        told: dict[str, Any] = without_silence(self.model_dump(mode="json", by_alias=True))
-        return told
+        return without_silence(self.model_dump(mode="json", by_alias=True))
 
 
-# What documents learned to say after the first of them were kept, and what silence on it means: that is left out, so
-# that those stay as they are and the same body sent again still changes nothing.
-_LEARNED: dict[str, Any] = {
-    "kind": "promotion",
-    "tags": [],
-    "blackouts": [],
-    "min_gap_s": None,
-    "suppression": None,
-    "group": None,
-    "fallback": False,
-    "weight": 1.0,
-    "cost": 0,
-    "of": "offers",
-    "per_site": False,
-    "pacing": "fast",
-    "rule": None,
-    "starts_on": None,
-    "week_start": None,
-    "tag": None,
-    "channel": None,
-    "quiet": None,
-    "time_zone": "UTC",
-    "days": None,
+# What documents learned to say after the first of them were kept, by the field that it stands in, and what silence on
+# it means: that is left out, so that those stay as they are and the same body sent again still changes nothing.
+_LEARNED: dict[str, dict[str, Any]] = {
+    "": {
+        "kind": "promotion",
+        "tags": [],
+        "blackouts": [],
+        "min_gap_s": None,
+        "suppression": None,
+        "group": None,
+        "fallback": False,
+        "quiet": None,
+        "time_zone": "UTC",
+    },
+    "offers": {"weight": 1.0, "cost": 0},
+    "budget": {"of": "offers", "per_site": False, "pacing": "fast"},
+    "dayparts": {"days": None, "rule": None, "starts_on": None},
+    "quiet": {"days": None},
+    "caps": {"tag": None, "channel": None},
+    "window": {"week_start": None},
 }
 
 
-def without_silence(body: Any) -> Any:
-    """The same without what is as it is where nothing was said of it, at any depth."""
-    if isinstance(body, dict):
-        told = {
-            name: value for name, value in body.items() if name not in _LEARNED or value != _LEARNED[name]
-        }
-        return {name: without_silence(value) if name != "audience" else value for name, value in told.items()}
-    return [without_silence(value) for value in body] if isinstance(body, list) else body
+def without_silence(body: dict[str, Any], within: str = "") -> dict[str, Any]:
+    """The same without what is as it is where nothing was said of it."""
+    silence = _LEARNED[within]
+    return {
+        name: _without_silence(value, name)
+        for name, value in body.items()
+        if name not in silence or value != silence[name]
+    }
+
+
+def _without_silence(value: Any, name: str) -> Any:
+    if name not in _LEARNED:
+        return value
+    if isinstance(value, list):
+        return [without_silence(one, name) for one in value]
+    return without_silence(value, name) if isinstance(value, dict) else value
 
 
 class CampaignOut(BaseModel):
