@@ -26,6 +26,7 @@ ChangeKind = Literal[
     "consent",
     "location_consent",
     "phone_model",
+    "phone_settings",
     "identify",
     "merge",
     "outcome",
@@ -75,6 +76,8 @@ class InstallationRecord:
     location: bool
     revoked_at: datetime | None
     model: str | None
+    locale: str | None = None
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,6 +153,9 @@ def _write(
     if asked.details.model != installation.model:  # levels are read by it
         told = {"installation": installation.key, "model": asked.details.model}
         changes.append(Change(customer.key, "phone_model", told))
+    settings = {"locale": asked.details.locale, "time_zone": asked.details.time_zone}
+    if settings != {"locale": installation.locale, "time_zone": installation.time_zone}:  # offers follow them
+        changes.append(Change(customer.key, "phone_settings", {"installation": installation.key, **settings}))
     if said.marketing is not None and said.marketing != customer.marketing:
         store.update_customer(
             connection, customer.key, attributes=customer.attributes, marketing=said.marketing

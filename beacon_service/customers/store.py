@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 MOST_CHANGES = 1000
 
 CUSTOMER = "SELECT key, id, anonymous, attributes, marketing, version, created_at FROM customers"
-INSTALLATION = "SELECT key, id, customer_key, token_hash, location, revoked_at, model FROM installations"
+_INSTALLATION = "key, id, customer_key, token_hash, location, revoked_at, model, locale, time_zone"
+INSTALLATION = f"SELECT {_INSTALLATION} FROM installations"
 
 APPEND_CHANGES = """
 WITH step AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
@@ -122,7 +123,7 @@ def add_installation(
         return cursor.execute(
             "INSERT INTO installations (id, customer_key, token_hash, platform, created_at)"
             " SELECT %s, key, %s, '', %s FROM customers WHERE id = %s ON CONFLICT (id) DO NOTHING"
-            " RETURNING key, id, customer_key, token_hash, location, revoked_at, model",
+            f" RETURNING {_INSTALLATION}",
             [installation_id, token_hash, now, customer_id],
         ).fetchone()
 

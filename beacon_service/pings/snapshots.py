@@ -26,7 +26,8 @@ SELECT %(id)s, 'customer', key::text, key, last_seq, jsonb_build_object(
 FROM customers WHERE erased_at IS NULL
 UNION ALL
 SELECT %(id)s, 'installation', i.key::text, i.customer_key, coalesce(p.last_seq, 0), jsonb_build_object(
-    'customer', i.customer_key, 'location', i.location, 'model', i.model, 'presence', p.state)
+    'customer', i.customer_key, 'location', i.location, 'model', i.model, 'locale', i.locale,
+    'time_zone', i.time_zone, 'presence', p.state)
 FROM installations i LEFT JOIN presence p ON p.installation_key = i.key
 UNION ALL
 SELECT %(id)s, 'tally', key, NULL, last_seq, jsonb_build_object('used', used, 'late', late) FROM tallies

@@ -109,6 +109,19 @@ def test_a_phones_model_is_logged_for_replay_whenever_it_changes(brand):
     ]
 
 
+def test_a_phones_language_and_clock_are_logged_for_replay_whenever_they_change(brand):
+    brand.register("phone-1")
+    token = brand.tokens["phone-1"]
+    for locale in ("nl-NL", "nl-NL", "de-CH"):
+        brand.register("phone-1", locale=locale, time_zone="Europe/Zurich", token=token)
+    key = brand.rows("SELECT key FROM installations")[0][0]
+    changes = brand.rows("SELECT body FROM changes WHERE kind = 'phone_settings' ORDER BY seq")
+    assert changes == [
+        ({"installation": key, "locale": "nl-NL", "time_zone": "Europe/Zurich"},),
+        ({"installation": key, "locale": "de-CH", "time_zone": "Europe/Zurich"},),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [

@@ -48,8 +48,9 @@ def test_it_holds_every_installation_with_its_presence_or_none(cafe):
     take(cafe)
     (anna, ben) = rows(cafe, "installation").values()
     ((state, seq),) = cafe.rows("SELECT state, last_seq FROM presence")
-    assert anna[1:] == (seq, {"customer": anna[0], "location": True, "model": None, "presence": state})
-    assert ben[1:] == (0, {"customer": ben[0], "location": False, "model": None, "presence": None})
+    unsaid = {"model": None, "locale": None, "time_zone": None}
+    assert anna[1:] == (seq, {"customer": anna[0], "location": True, "presence": state, **unsaid})
+    assert ben[1:] == (0, {"customer": ben[0], "location": False, "presence": None, **unsaid})
 
 
 def test_it_holds_what_was_used_of_shared_counts(cafe):
