@@ -1,37 +1,76 @@
-"""Audiences: a rule over a customer's attributes, compiled once into a plain Python predicate.
+"""Audiences: a rule over what is known of a customer, compiled once into a plain Python predicate.
 
-A rule is {"all": [rules]}, {"any": [rules]}, {"not": rule} or a test {"attribute", "op", "value"}. A
-predicate never raises: an attribute that is missing, or of another type than the test's value, does not
-match. Two tests look at absence: `exists`, and `ne`, which holds for everybody who does not have the value,
-be it that they have none. Numbers compare with numbers and texts with texts (so ISO 8601 dates compare as
-times); true is not 1.
+A rule is {"all": [rules]}, {"any": [rules]}, {"not": rule} or a test; the table KINDS lists the kinds of test, and
+docs/audiences.md tells them with examples. A predicate never raises, and answers the same as the SQL that
+`audience_sql` makes of the rule: a property test holds the two together. An attribute that is missing, or of another
+type than the test's value, does not match. Two tests look at absence: `exists`, and `ne`, which holds for everybody
+who does not have the value, be it that they have none. Numbers compare with numbers and texts with texts, by code
+point (so ISO 8601 dates compare as times); true is not 1.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import ge, gt, le, lt
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from operator import eq, ge, gt, le, lt, ne
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from beacon_service.campaigns.model import Predicate
+from beacon_service.campaigns.person import Person, Predicate
+from beacon_service.customers.events import in_days
+from beacon_service.visits.model import Visit
 
 Rule: TypeAlias = Mapping[str, Any]
 Test: TypeAlias = Callable[[Any, Any], bool]
+Path: TypeAlias = tuple[str | int, ...]
+Named: TypeAlias = Mapping[str, Predicate]  # audiences by their ids
 
 # A rule that a person can read is far below either; both bound what one decision may cost.
 MAX_DEPTH = 8
 MAX_TESTS = 100
 
 _ABSENT = object()
+_NONE: Named = MappingProxyType({})
 
 
-def compile_rule(rule: Rule) -> Predicate:
-    """The predicate that a well-formed rule stands for. Raises KeyError on a rule that is not."""
+def compile_rule(rule: Rule, named: Named = _NONE) -> Predicate:
+    """The predicate that a well-formed rule stands for. Raises KeyError on a rule that is not.
+
+    In an audience that is not among the `named` there is nobody.
+    """
     if "all" in rule:
-        return _all([compile_rule(part) for part in rule["all"]])
+        return _all([compile_rule(part, named) for part in rule["all"]])
     if "any" in rule:
-        return _any([compile_rule(part) for part in rule["any"]])
+        return _any([compile_rule(part, named) for part in rule["any"]])
     if "not" in rule:
-        return _not(compile_rule(rule["not"]))
-    return _test(TESTS[rule["op"]], rule["attribute"], rule.get("value", True))
+        return _not(compile_rule(rule["not"], named))
+    if "audience" in rule:
+        return named.get(rule["audience"], _is_nobody)
+    return KINDS[kind_of(rule)](rule)
+
+
+def kind_of(test: Rule) -> str:
+    """Which of the KINDS a test is. Raises KeyError where it is none of them."""
+    for kind in KINDS:
+        if kind in test:
+            return kind
+    raise KeyError(*test)
+
+
+def each_test(rule: Rule, path: Path = ()) -> Iterator[tuple[Path, Rule]]:
+    """Each test of a well-formed rule with its place: {"not": test} has one at ("not",)."""
+    if "not" in rule:
+        yield from each_test(rule["not"], (*path, "not"))
+        return
+    name = next((name for name in ("all", "any") if name in rule), None)
+    if name is None:
+        yield path, rule
+        return
+    for number, part in enumerate(rule[name]):
+        yield from each_test(part, (*path, name, number))
+
+
+def named_in(rule: Rule, kind: str) -> set[str]:
+    """The ids of the audiences, or of the lists, that a rule names itself."""
+    return {test[kind] for _, test in each_test(rule) if kind in test}
 
 
 def measure(rule: Rule) -> tuple[int, int]:
@@ -43,20 +82,120 @@ def measure(rule: Rule) -> tuple[int, int]:
     return 1 + max((depth for depth, _ in sizes), default=0), sum(tests for _, tests in sizes)
 
 
+def place_of(where: Rule) -> str:
+    """What a customer's visits to a place are kept under: the site's id, or "site/zone"."""
+    return str(where["site"] if "site" in where else where["zone"])
+
+
+def cutoff(now: datetime, days: int) -> datetime:
+    """What happened at it or later happened within the days, of 24 hours each."""
+    return now - timedelta(days=days)
+
+
+def _is_nobody(_: Person) -> bool:
+    return False
+
+
 def _all(parts: Sequence[Predicate]) -> Predicate:
-    return lambda attributes: all(part(attributes) for part in parts)
+    def holds(person: Person) -> bool:
+        for part in parts:  # a generator inside all() would take twice as long  # noqa: SIM110
+            if not part(person):
+                return False
+        return True
+
+    return holds
 
 
 def _any(parts: Sequence[Predicate]) -> Predicate:
-    return lambda attributes: any(part(attributes) for part in parts)
+    def holds(person: Person) -> bool:
+        for part in parts:  # noqa: SIM110
+            if part(person):
+                return True
+        return False
+
+    return holds
 
 
 def _not(part: Predicate) -> Predicate:
-    return lambda attributes: not part(attributes)
+    return lambda person: not part(person)
 
 
-def _test(test: Test, attribute: str, value: Any) -> Predicate:
-    return lambda attributes: test(attributes.get(attribute, _ABSENT), value)
+def _attribute(rule: Rule) -> Predicate:
+    test, attribute, value = TESTS[rule["op"]], rule["attribute"], rule.get("value", True)
+    return lambda person: test(person.attributes.get(attribute, _ABSENT), value)
+
+
+def _consent(rule: Rule) -> Predicate:
+    expected = rule.get("value", True)
+    if rule["consent"] == "marketing":
+        return lambda person: person.marketing is expected
+    return lambda person: person.location is expected
+
+
+def _visits(rule: Rule) -> Predicate:
+    place, compare, value = place_of(rule["visits"]), COMPARE[rule["op"]], rule["value"]
+
+    def holds(person: Person) -> bool:
+        visit = person.visits.get(place)
+        return bool(compare(0 if visit is None else visit.number, value))
+
+    return holds
+
+
+def _last_visit(rule: Rule) -> Predicate:
+    place, within, days = place_of(rule["last_visit"]), rule["op"] == "within", rule["days"]
+
+    def holds(person: Person) -> bool:
+        last_at = last_visit_at(person.visits.get(place))
+        return (last_at is not None and last_at >= cutoff(person.now, days)) is within
+
+    return holds
+
+
+def last_visit_at(visit: Visit | None) -> datetime | None:
+    """When the last visit to a place ended. One that goes on is not the last but the present one."""
+    if visit is None:
+        return None
+    return visit.before_at if visit.open else visit.left_at
+
+
+def _events(rule: Rule) -> Predicate:
+    kind, compare, value, days = rule["events"], COMPARE[rule["op"]], rule["value"], rule.get("days")
+
+    def holds(person: Person) -> bool:
+        count = person.events.get(kind)
+        if count is None:
+            return bool(compare(0, value))
+        return bool(compare(count.total if days is None else in_days(count, days, person.now), value))
+
+    return holds
+
+
+def _last_event(rule: Rule) -> Predicate:
+    kind, within, days = rule["last_event"], rule["op"] == "within", rule["days"]
+
+    def holds(person: Person) -> bool:
+        count = person.events.get(kind)
+        return (count is not None and count.last_at >= cutoff(person.now, days)) is within
+
+    return holds
+
+
+def _list(rule: Rule) -> Predicate:
+    name = rule["list"]
+    return lambda person: name in person.lists
+
+
+# A test is told by the one of these that it has. {"audience": id}, which stands for another rule, is beside them.
+KINDS: Mapping[str, Callable[[Rule], Predicate]] = {
+    "attribute": _attribute,
+    "consent": _consent,
+    "visits": _visits,
+    "last_visit": _last_visit,
+    "events": _events,
+    "last_event": _last_event,
+    "list": _list,
+}
 
 
 def _kind(value: Any) -> type | None:
@@ -95,4 +234,14 @@ TESTS: Mapping[str, Test] = {
     "in": lambda held, values: any(_equal(held, value) for value in values),
     "contains": _contains,
     "exists": lambda held, expected: (held is not _ABSENT and held is not None) is expected,
+}
+
+# Of counts, which are never absent: who did something never did it 0 times.
+COMPARE: Mapping[str, Callable[[int, int], bool]] = {
+    "eq": eq,
+    "ne": ne,
+    "lt": lt,
+    "le": le,
+    "gt": gt,
+    "ge": ge,
 }

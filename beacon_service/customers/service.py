@@ -149,6 +149,8 @@ def _write(
     said = asked.consents
     location = installation.location if said.location is None else said.location
     store.update_installation(connection, installation.key, asked.details, location=location)
+    if location != installation.location:
+        store.settle_location(connection, [customer.key])
     changes = record_consents(connection, customer, installation.key, said, act)
     if asked.details.model != installation.model:  # levels are read by it
         told = {"installation": installation.key, "model": asked.details.model}

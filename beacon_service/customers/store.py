@@ -146,6 +146,17 @@ def update_installation(connection: Connection, key: int, details: Details, *, l
     )
 
 
+def settle_location(connection: Connection, customers: Iterable[int]) -> None:
+    """Make each customer's `location` say whether any of their phones may be located. The caller holds the rows."""
+    connection.execute(
+        "UPDATE customers SET location = found.location FROM ("
+        "SELECT c.key, EXISTS (SELECT FROM installations WHERE customer_key = c.key AND location) AS location"
+        " FROM unnest(%s::bigint[]) AS c (key)) AS found"
+        " WHERE customers.key = found.key AND customers.location <> found.location",
+        [list(customers)],
+    )
+
+
 def replace_token(connection: Connection, key: int, token_hash: bytes) -> None:
     """From now on that token alone is good; also for an installation whose token was revoked."""
     connection.execute(

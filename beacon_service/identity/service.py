@@ -103,6 +103,7 @@ def _merge(
     changes = [Change(origin.key, "merge", {"to": target.key}), Change(target.key, "merge", both)]
     customer_store.append_changes(connection, changes, now)
     store.hand_over(connection, origin.key, target.key)
+    customer_store.settle_location(connection, [target.key])
 
 
 def _move(
@@ -118,6 +119,7 @@ def _move(
     store.save_memory(connection, origin.key, without_stays(memories[origin.key], stays, sensitive))
     store.save_memory(connection, target.key, with_stays(memories[target.key], stays))
     store.move_installation(connection, installation.key, target.key)
+    customer_store.settle_location(connection, [origin.key, target.key])
     body = {"from": origin.key, "to": target.key, "installation": installation.key}
     changes = [Change(origin.key, "identify", body), Change(target.key, "identify", body)]
     customer_store.append_changes(connection, changes, now)

@@ -29,7 +29,8 @@ def _enter(visit: Visit | None, move: Move) -> tuple[Visit, bool]:
     if visit is None:
         return Visit(number=1, started_at=move.at, open=1), True
     if visit.open == 0 and (visit.left_at is None or move.at - visit.left_at > GAP):
-        return Visit(number=visit.number + 1, started_at=move.at, open=1), True
+        again = Visit(number=visit.number + 1, started_at=move.at, open=1, before_at=visit.left_at)
+        return again, True
     return _with(visit, open_stays=visit.open + 1), False
 
 
@@ -48,6 +49,7 @@ def _exit(visit: Visit, move: Move) -> tuple[Visit, bool]:
         started_at=visit.started_at,
         left_at=move.at if visit.left_at is None else max(move.at, visit.left_at),
         dwelled_s=visit.dwelled_s,
+        before_at=visit.before_at,
     ), True
 
 
@@ -58,4 +60,5 @@ def _with(visit: Visit, *, open_stays: int | None = None, dwelled_s: tuple[int, 
         left_at=visit.left_at,
         open=visit.open if open_stays is None else open_stays,
         dwelled_s=visit.dwelled_s if dwelled_s is None else dwelled_s,
+        before_at=visit.before_at,
     )

@@ -70,3 +70,4 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     left_at: datetime | None = None  # when its last stay closed; none while one is open
     open: int = 0  # stays that are open now, over all phones
     dwelled_s: tuple[int, ...] = ()  # thresholds already passed in this visit
+    before_at: datetime | None = None  # when the visit before this one ended

@@ -133,7 +133,7 @@ def in_memory(live):
     }
     customers = {
         row[0]: Customer(*row)
-        for row in live.rows("SELECT key, id, anonymous, attributes, marketing FROM customers")
+        for row in live.rows("SELECT key, id, anonymous, attributes, marketing, location FROM customers")
     }
     return MemoryService(catalogue, installations, customers, seed=count(1).__next__)
 

@@ -1,8 +1,15 @@
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beacon_service.campaigns.audience import TESTS, compile_rule, measure
+from beacon_service.campaigns.audience import KINDS, TESTS, compile_rule, each_test, measure, named_in
+from beacon_service.campaigns.rules import rule_flaws
+from beacon_service.customers.events import EventCount
+from beacon_service.visits.model import Visit
+from tests.factories.people_and_rules import NOW, people, person, rules, scalars
+from tests.factories.people_and_rules import test_of as attribute_is
 
 ANNA = {
     "loyalty": "gold",
@@ -12,14 +19,15 @@ ANNA = {
     "since": "2024-05-01",
     "car": None,
 }
+MICROSECOND = timedelta(microseconds=1)
 
 
-def holds(rule, attributes=ANNA):
-    return compile_rule(rule)(attributes)
+def holds(rule, attributes=ANNA, **about):
+    return compile_rule(rule)(person(attributes=attributes, **about))
 
 
-def attribute_is(attribute, op, value):
-    return {"attribute": attribute, "op": op, "value": value}
+def ago(**time):
+    return NOW - timedelta(**time)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +86,79 @@ def test_rules_combine():
     assert not holds({"all": [gold, young]})
 
 
+def test_consents_are_asked_for_by_name():
+    assert holds({"consent": "marketing"}, marketing=True)
+    assert not holds({"consent": "marketing"}, location=True)
+    assert holds({"consent": "location", "value": True}, location=True)
+    assert holds({"consent": "location", "value": False}, marketing=True)
+
+
+CAFE = {"zone": "shop/cafe"}
+BOUGHT = {"purchase": EventCount(7, ago(hours=20), {"2026-06-02": 1, "2026-06-01": 2, "2026-05-01": 1})}
+
+
+class TestVisits:
+    @pytest.mark.parametrize(
+        ("op", "value", "expected"), [("ge", 3, True), ("gt", 3, False), ("eq", 3, True)]
+    )
+    def test_the_present_one_counts(self, op, value, expected):
+        here = {"shop/cafe": Visit(3, ago(minutes=5), open=1)}
+        assert holds({"visits": CAFE, "op": op, "value": value}, visits=here) is expected
+
+    def test_who_was_never_there_was_there_0_times(self):
+        assert holds({"visits": CAFE, "op": "lt", "value": 1})
+        assert holds(
+            {"visits": {"site": "shop"}, "op": "eq", "value": 0}, visits={"shop/cafe": Visit(3, NOW)}
+        )
+
+    def test_the_last_visit_is_dated_by_its_end(self):
+        left = {"shop/cafe": Visit(1, ago(days=9), left_at=ago(days=7))}
+        week = {"last_visit": CAFE, "op": "within", "days": 7}
+        assert holds(week, visits=left)
+        assert not holds(week, visits={"shop/cafe": Visit(1, ago(days=9), left_at=ago(days=7) - MICROSECOND)})
+
+    def test_the_present_one_is_not_the_last_so_that_who_comes_back_can_be_greeted(self):
+        back = {"shop/cafe": Visit(2, NOW, open=1, before_at=ago(days=40))}
+        month = {"last_visit": CAFE, "op": "not_within", "days": 30}
+        assert holds(month, visits=back)
+        assert not holds(month, visits={"shop/cafe": Visit(2, NOW, open=1, before_at=ago(days=3))})
+
+    def test_who_was_never_there_was_not_there_lately(self):
+        assert not holds({"last_visit": CAFE, "op": "within", "days": 3650})
+        assert holds({"last_visit": CAFE, "op": "not_within", "days": 1})
+
+
+class TestEvents:
+    def test_all_there_ever_were(self):
+        assert holds({"events": "purchase", "op": "eq", "value": 7}, events=BOUGHT)
+        assert holds({"events": "call", "op": "eq", "value": 0}, events=BOUGHT)
+
+    @pytest.mark.parametrize(("days", "number"), [(1, 0), (2, 1), (3, 3), (33, 3), (34, 4), (90, 4)])
+    def test_those_of_the_last_days_today_included(self, days, number):
+        asked = {"events": "purchase", "op": "eq", "value": number, "days": days}
+        assert holds(asked, events=BOUGHT)
+
+    def test_the_last_one(self):
+        day = {"last_event": "purchase", "op": "within", "days": 1}
+        assert holds(day, events=BOUGHT)
+        assert not holds(day | {"last_event": "call"}, events=BOUGHT)
+        assert holds(
+            day | {"op": "not_within"}, events={"purchase": EventCount(1, ago(days=1) - MICROSECOND)}
+        )
+
+
+def test_lists_are_asked_for_by_name():
+    assert holds({"list": "vip"}, lists=("staff", "vip"))
+    assert not holds({"list": "vi"}, lists=("staff", "vip"))
+
+
+def test_an_audience_stands_for_its_rule_and_an_unknown_one_for_nobody():
+    named = {"gold": compile_rule(attribute_is("loyalty", "eq", "gold"))}
+    assert compile_rule({"audience": "gold"}, named)(person(attributes=ANNA))
+    assert not compile_rule({"audience": "silver"}, named)(person(attributes=ANNA))
+    assert compile_rule({"not": {"audience": "silver"}}, named)(person(attributes=ANNA))
+
+
 def test_a_rule_is_measured_by_depth_and_tests():
     gold = attribute_is("loyalty", "eq", "gold")
 
@@ -85,43 +166,41 @@ def test_a_rule_is_measured_by_depth_and_tests():
     assert measure({"all": [gold, {"not": {"any": [gold, gold]}}]}) == (4, 3)
 
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=3)
-attributes = st.dictionaries(st.sampled_from("abc"), scalars | st.lists(scalars, max_size=3))
-plain_tests = st.builds(
-    attribute_is, st.sampled_from("abc"), st.sampled_from(sorted(set(TESTS) - {"in", "exists"})), scalars
-)
-tests = (
-    plain_tests
-    | st.builds(attribute_is, st.sampled_from("abc"), st.just("in"), st.lists(scalars, max_size=3))
-    | st.builds(attribute_is, st.sampled_from("abc"), st.just("exists"), st.booleans())
-)
-rules = st.recursive(
-    tests,
-    lambda parts: (
-        st.fixed_dictionaries({"all": st.lists(parts, max_size=3)})
-        | st.fixed_dictionaries({"any": st.lists(parts, max_size=3)})
-        | st.fixed_dictionaries({"not": parts})
-    ),
-    max_leaves=8,
-)
+def test_the_tests_of_a_rule_are_found_with_their_places():
+    rule = {"all": [{"list": "vip"}, {"not": {"any": [{"audience": "regulars"}, {"list": "staff"}]}}]}
+    assert [path for path, _ in each_test(rule)] == [
+        ("all", 0),
+        ("all", 1, "not", "any", 0),
+        ("all", 1, "not", "any", 1),
+    ]
+    assert (named_in(rule, "list"), named_in(rule, "audience")) == ({"vip", "staff"}, {"regulars"})
 
 
-@given(rule=rules, attributes=attributes)
-def test_a_rule_answers_yes_or_no_whatever_the_attributes_are(rule, attributes):
-    assert holds(rule, attributes) in {True, False}
+@given(rule=rules, who=people)
+def test_a_rule_answers_yes_or_no_whoever_is_asked_about(rule, who):
+    assert compile_rule(rule)(who) in {True, False}
 
 
-@given(parts=st.lists(rules, max_size=3), attributes=attributes)
-def test_not_all_is_any_not(parts, attributes):
+@given(rule=rules)
+def test_every_rule_that_is_tried_here_is_one_that_the_api_takes(rule):
+    assert rule_flaws(rule) == []
+
+
+@given(parts=st.lists(rules, max_size=3), who=people)
+def test_not_all_is_any_not(parts, who):
     """De Morgan: the combinations mean what logic says they do."""
     negated = [{"not": part} for part in parts]
 
-    assert holds({"not": {"all": parts}}, attributes) == holds({"any": negated}, attributes)
-    assert holds({"not": {"any": parts}}, attributes) == holds({"all": negated}, attributes)
+    assert compile_rule({"not": {"all": parts}})(who) == compile_rule({"any": negated})(who)
+    assert compile_rule({"not": {"any": parts}})(who) == compile_rule({"all": negated})(who)
 
 
-@given(value=scalars, attributes=attributes)
-def test_a_value_is_never_both_equal_and_different(value, attributes):
-    assert holds(attribute_is("a", "eq", value), attributes) != holds(
-        attribute_is("a", "ne", value), attributes
+@given(value=scalars, who=people)
+def test_a_value_is_never_both_equal_and_different(value, who):
+    assert compile_rule(attribute_is("a", "eq", value))(who) != compile_rule(attribute_is("a", "ne", value))(
+        who
     )
+
+
+def test_every_kind_of_test_is_tried_here():
+    assert set(KINDS) == {"attribute", "consent", "visits", "last_visit", "events", "last_event", "list"}

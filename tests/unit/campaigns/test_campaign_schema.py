@@ -9,6 +9,7 @@ from beacon_service.campaigns.rules import rule_flaws
 from beacon_service.campaigns.schema import CampaignIn, PolicyIn
 from beacon_service.web.faults import faults_of
 from tests.factories.brand import campaign_body
+from tests.factories.people_and_rules import person
 
 GOLD = {"attribute": "loyalty", "op": "eq", "value": "gold"}
 ENTERED = {"move": "entered", "zones": [{"site": "shop", "zone": "cafe"}]}
@@ -41,7 +42,7 @@ def test_what_is_accepted_can_be_read_by_the_core():
     campaign = campaign_of(document | {"revision": 1})
 
     assert campaign.trigger.dwell_s == 20
-    assert campaign.audience({"loyalty": "gold"})
+    assert campaign.audience(person(attributes={"loyalty": "gold"}))
     assert campaign.ends_at.isoformat() == "2026-07-01T06:00:00+00:00"
     assert [found.tz for found in campaign.caps] == ["site", "Asia/Tokyo"]
     assert policy_of(PolicyIn.model_validate({"caps": [cap(limit=0)]}).document()).caps[0].limit == 0
@@ -173,7 +174,9 @@ json_values = st.recursive(
     lambda values: (
         st.lists(values, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["all", "any", "not", "attribute", "op", "value"]), values, max_size=3
+            st.sampled_from(["all", "any", "not", "attribute", "op", "value", "list", "events"]),
+            values,
+            max_size=3,
         )
     ),
     max_leaves=12,
@@ -186,4 +189,4 @@ json_values = st.recursive(
 @settings(max_examples=300)
 def test_a_rule_without_flaws_compiles_and_answers(rule, attributes):
     if not rule_flaws(rule):
-        assert compile_rule(rule)(attributes) in {True, False}
+        assert compile_rule(rule)(person(attributes=attributes)) in {True, False}

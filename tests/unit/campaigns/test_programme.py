@@ -17,6 +17,7 @@ from tests.factories.catalogue import (
     trigger_document,
     zone_document,
 )
+from tests.factories.people_and_rules import person
 
 
 def zone(id_="cafe", *, site="shop", **fields):
@@ -106,8 +107,8 @@ def test_a_campaign_is_read_whole():
     assert campaign.trigger == Trigger(
         "entered", frozenset({"shop/cafe"}), frozenset({"food"}), "shop", None, 2
     )
-    assert campaign.audience({"loyalty": "gold"})
-    assert not campaign.audience({})
+    assert campaign.audience(person(attributes={"loyalty": "gold"}))
+    assert not campaign.audience(person())
     assert campaign.dayparts == (WeeklyHours(frozenset({0, 6}), time(22), time(2, 30)),)
     assert campaign.caps == (
         Cap("campaign", "total", 3, "decided", Window("calendar", 1, "week"), "Asia/Tokyo"),

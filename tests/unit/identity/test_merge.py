@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from beacon_service.campaigns.model import Memory
 from beacon_service.identity.merge import (
@@ -33,8 +34,8 @@ def merged(one, other):
 
 def test_visits_far_apart_add_up_and_the_later_one_goes_on():
     week_ago, now = visit(3, started=-10_000, left=-9_990, dwelled=(60,)), visit(1, started=0, open_=1)
-    assert merged(week_ago, now) == visit(4, started=0, open_=1)
-    assert merged(now, week_ago) == visit(4, started=0, open_=1)
+    both = replace(visit(4, started=0, open_=1), before_at=at(-9_990))
+    assert merged(week_ago, now) == merged(now, week_ago) == both
 
 
 def test_two_phones_in_one_place_were_one_visit():
@@ -103,12 +104,23 @@ def test_of_a_stay_in_a_sensitive_zone_nothing_remains():
     assert after.visits.keys() == {"shop"}
 
 
+def test_of_two_who_were_one_the_visit_before_is_the_last_that_ended_before_both():
+    one = replace(visit(3, started=0, open_=1), before_at=at(-900))
+    other = replace(visit(2, started=5, open_=1), before_at=at(-30))
+    assert merged(one, other).before_at == at(-30)
+    assert merged(one, replace(other, before_at=at(2))).before_at == at(-900)
+
+
 visits = st.builds(
-    lambda number, started, length, open_: visit(number, started, None if open_ else started + length, open_),
+    lambda number, started, length, open_, before: replace(
+        visit(number, started, None if open_ else started + length, open_),
+        before_at=before and at(started - before),
+    ),
     st.integers(1, 9),
     st.integers(-600, 600),
     st.integers(0, 60),
     st.integers(0, 2),
+    st.none() | st.integers(11, 900),
 )
 
 

@@ -77,7 +77,14 @@ def test_a_threshold_stays_passed_over_a_short_absence_and_is_new_on_the_next_vi
     long = [("entered", 0), ("dwelled", 30, 30), ("exited", 60), ("entered", 1200), ("dwelled", 1230, 30)]
     visit, moments = joined(*long)
     assert moments[-1] is True
-    assert visit == Visit(number=2, started_at=at(1200), open=1, dwelled_s=(30,))
+    assert visit == Visit(number=2, started_at=at(1200), open=1, dwelled_s=(30,), before_at=at(60))
+
+
+def test_when_the_visit_before_ended_is_remembered_as_long_as_the_next_one_lasts_and_after():
+    back = [("entered", 0), ("exited", 60), ("entered", 1200)]
+    assert joined(*back)[0].before_at == at(60)
+    visit, _ = joined(*back, ("exited", 1300), ("entered", 1400), ("exited", 1500))
+    assert (visit.number, visit.before_at, visit.left_at) == (2, at(60), at(1500))
 
 
 def test_moves_of_a_visit_that_was_forgotten_are_no_moments():

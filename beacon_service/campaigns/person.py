@@ -1,0 +1,25 @@
+"""What an audience may ask of a customer, at one instant. Values only."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+
+from beacon_service.customers.events import Events
+from beacon_service.visits.model import Visit
+
+
+class Person(msgspec.Struct, frozen=True):
+    """A customer as of `now`: all that a decision has of them under their lock."""
+
+    now: datetime
+    attributes: Mapping[str, Any] = {}
+    marketing: bool = False  # consent to be sent offers
+    location: bool = False  # consent to be located, of any phone
+    visits: Mapping[str, Visit] = {}
+    events: Events = {}
+    lists: tuple[str, ...] = ()
+
+
+Predicate: TypeAlias = Callable[[Person], bool]

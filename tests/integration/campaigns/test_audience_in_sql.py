@@ -1,0 +1,107 @@
+"""One rule, two languages: what the predicate says of a person is what PostgreSQL says of the same person's row."""
+
+import msgspec
+import psycopg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
+
+from beacon_service.campaigns.audience import compile_rule
+from beacon_service.campaigns.audience_sql import condition
+from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.person import Person
+from beacon_service.customers.events import EventCount
+from beacon_service.pings import store
+from beacon_service.pings.records import Presented
+from beacon_service.visits.model import Visit
+from tests.factories.people_and_rules import NOW, people, person, plain_rules, rules
+from tests.factories.people_and_rules import test_of as attribute_is
+
+INSERT = """
+INSERT INTO customers (id, anonymous, attributes, marketing, location, memory, events, lists, created_at)
+VALUES (%s, false, %s, %s, %s, %s, %s, %s, %s) RETURNING key
+"""
+
+
+@pytest.fixture
+def connection(database_url):
+    with psycopg.connect(database_url.replace("+psycopg", ""), prepare_threshold=None) as made:
+        yield made
+
+
+def stored(connection, who, number):
+    memory, events = map(msgspec.to_builtins, (Memory(visits=dict(who.visits)), who.events))
+    row = [
+        f"c{number}",
+        Jsonb(dict(who.attributes)),
+        who.marketing,
+        who.location,
+        Jsonb(memory),
+        Jsonb(events),
+    ]
+    ((key,),) = connection.execute(INSERT, [*row, list(who.lists), NOW])
+    return key
+
+
+def as_the_engine_has_them(connection, keys):
+    """What a step of the engine loads of these customers, as audiences see it."""
+    found = [Presented(key, f"of-{key}", key, b"", revoked=False) for key in keys]
+    world = store.load(connection, found, [], today=NOW.date(), ledger_since=NOW).world
+    return {
+        key: Person(
+            NOW,
+            one.attributes,
+            one.marketing,
+            one.location,
+            world.memories[key].visits,
+            one.events,
+            one.lists,
+        )
+        for key, one in world.customers.items()
+    }
+
+
+def in_sql(connection, rule, named):
+    asked = condition(rule, NOW, named)
+    return dict(connection.execute(f"SELECT key, {asked.sql} FROM customers", asked.params))
+
+
+def in_python(everybody, rule, named):
+    holds = compile_rule(rule, {name: compile_rule(meaning) for name, meaning in named.items()})
+    return {key: holds(who) for key, who in everybody.items()}
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(
+    crowd=st.lists(people, min_size=1, max_size=8),
+    asked=st.lists(rules, min_size=1, max_size=6),
+    regulars=plain_rules,
+)
+@example(
+    crowd=[person(attributes={"a": one}) for one in (1, 1.0, True, "1", [1], [], None, "", 1e300, 0.1)],
+    asked=[
+        attribute_is("a", op, value) for op in ("eq", "ne", "lt", "ge", "contains") for value in (1, "1", 0.1)
+    ],
+    regulars={"list": "vip"},
+)
+@example(
+    crowd=[person(events={"call": EventCount(2, NOW, {day: 1})}) for day in ("2026-06-02", "2026-06-01")],
+    asked=[{"events": "call", "op": "ge", "value": 1, "days": days} for days in (1, 2, 3)],
+    regulars={"list": "vip"},
+)
+@example(
+    crowd=[person(visits={"shop": Visit(1, NOW, open=1)}), person()],
+    asked=[{"not": {"last_visit": {"site": "shop"}, "op": "within", "days": 1}}],
+    regulars={"list": "vip"},
+)
+def test_the_predicate_and_the_sql_agree_on_everybody(connection, crowd, asked, regulars):
+    keys = [stored(connection, who, number) for number, who in enumerate(crowd)]
+    try:
+        everybody = as_the_engine_has_them(connection, keys)
+        assert len(everybody) == len(crowd)
+        named = {"regulars": regulars}
+        for rule in asked:
+            assert in_sql(connection, rule, named) == in_python(everybody, rule, named), rule
+    finally:
+        connection.pgconn.exec_(b"ROLLBACK")  # psycopg's own deallocates what the engine has prepared
