@@ -16,6 +16,7 @@ from beacon_service.auth import access
 from beacon_service.auth.rates import RateLimits
 from beacon_service.campaigns import api as campaigns
 from beacon_service.clock import Clock, SystemClock
+from beacon_service.configuration import audit_api as audit
 from beacon_service.customers import api as customers
 from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
@@ -49,6 +50,7 @@ BLUEPRINTS = (
     beacons.blueprint,
     positioning.blueprint,
     campaigns.blueprint,
+    audit.blueprint,
     customers.blueprint,
     identity.blueprint,
     pings.blueprint,

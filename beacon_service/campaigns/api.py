@@ -11,6 +11,10 @@ from beacon_service.campaigns.schema import (
     CampaignIn,
     CampaignOut,
     CampaignPage,
+    CheckOut,
+    CloneIn,
+    ComparisonOut,
+    ComparisonQuery,
     PolicyIn,
     PolicyOut,
     RevisionPage,
@@ -18,9 +22,10 @@ from beacon_service.campaigns.schema import (
 from beacon_service.campaigns.store import CAMPAIGNS
 from beacon_service.configuration.edge import answered, deleted, edit, saved, shown, shown_page
 from beacon_service.configuration.model import Edition
-from beacon_service.configuration.schema import check_address, check_ids
+from beacon_service.configuration.schema import check_address, check_ids, pointer
+from beacon_service.configuration.service import require
 from beacon_service.db import db
-from beacon_service.errors import BadRequest
+from beacon_service.errors import BadRequest, fault
 from beacon_service.web import PageQuery, page
 
 blueprint = APIBlueprint("campaigns", __name__, url_prefix="/v1", tag="Campaigns")
@@ -96,6 +101,41 @@ def get_policy() -> ResponseReturnValue:
 @requires("configure")
 def put_policy(body: PolicyIn) -> ResponseReturnValue:
     return saved(service.put_policy(db.session(), body.document(), edit()))
+
+
+@blueprint.post("/campaigns/<campaign_id>/check")
+@blueprint.output(CheckOut)
+@blueprint.doc(
+    summary="What would speak against publishing a campaign now",
+    description="All of it at once, as a PUT with the status published would be answered; nothing is changed.",
+)
+@requires("configure")
+def check_campaign(campaign_id: str) -> ResponseReturnValue:
+    check_ids(campaign_id=campaign_id)
+    body = require(db.session(), CAMPAIGNS, campaign_id).body
+    flaws = service.publishing_flaws(db.session(), body, edit().at)
+    return {"problems": [fault(pointer(flaw.path), flaw.what, flaw.do) for flaw in flaws]}
+
+
+@blueprint.post("/campaigns/<campaign_id>/clones")
+@blueprint.input(CloneIn, arg_name="body")
+@blueprint.output(CampaignOut, status_code=201)
+@blueprint.doc(summary="Copy a campaign into a new draft")
+@requires("configure")
+def clone_campaign(campaign_id: str, body: CloneIn) -> ResponseReturnValue:
+    check_ids(campaign_id=campaign_id)
+    return saved(service.clone(db.session(), campaign_id, body.id, body.name, edit()))
+
+
+@blueprint.get("/campaigns/<campaign_id>/comparison")
+@blueprint.input(ComparisonQuery, location="query", arg_name="query")
+@blueprint.output(ComparisonOut)
+@blueprint.doc(summary="What changed between two revisions of a campaign")
+@requires("configure")
+def compare_revisions(campaign_id: str, query: ComparisonQuery) -> ResponseReturnValue:
+    check_ids(campaign_id=campaign_id)
+    changes = service.compare(db.session(), campaign_id, query.before, query.after)
+    return {**query.model_dump(), "changes": [change._asdict() for change in changes]}
 
 
 def _version(after: str | None) -> int:

@@ -20,6 +20,7 @@ CampaignId = NewType("CampaignId", str)
 # "cap:<owner>:<definition>:<subject>:<period>", "budget:<campaign>:<period>" or "codes:<pool>"
 TallyKey = NewType("TallyKey", str)
 
+Status = Literal["draft", "published", "paused", "ended", "archived"]
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
 
 
@@ -181,7 +182,7 @@ class Campaign:
     id: CampaignId
     revision: int
     name: str
-    status: Literal["draft", "published", "paused", "ended"]
+    status: Status
     priority: int
     channel: Literal["app", "webhook", "push"]
     starts_at: datetime | None

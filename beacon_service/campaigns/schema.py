@@ -13,6 +13,7 @@ from beacon_service.campaigns.caps_schema import (
     Seconds,
     SuppressionIn,
 )
+from beacon_service.campaigns.model import Status
 from beacon_service.campaigns.offer_schema import OfferIn, unready
 from beacon_service.campaigns.rules import rule_flaws
 from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, QuietIn
@@ -25,9 +26,6 @@ from beacon_service.configuration.schema import (
     TimeZone,
     refuse,
 )
-
-Status = Literal["draft", "published", "paused", "ended"]
-
 
 # A day: a stay that lasts longer is nobody's dwell.
 LONGEST_DWELL_S = 86_400
@@ -249,6 +247,30 @@ class CampaignOut(BaseModel):
 class CampaignPage(BaseModel):
     items: list[CampaignOut]
     next_cursor: str | None
+
+
+class CloneIn(Document):
+    """Under which id the copy is to stand."""
+
+    id: Id
+    name: Name | None = Field(default=None, description="Left out: as the original's.")
+
+
+class CheckOut(BaseModel):
+    problems: list[dict[str, str]] = Field(
+        description="pointer, what is wrong, what to do; none: it can be published."
+    )
+
+
+class ComparisonQuery(BaseModel):
+    before: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = Field(description="A revision.")
+    after: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] = Field(description="Another.")
+
+
+class ComparisonOut(BaseModel):
+    before: int
+    after: int
+    changes: list[dict[str, Any]] = Field(description="path (JSON pointer), before, after")
 
 
 class RevisionOut(BaseModel):

@@ -1,16 +1,28 @@
 """Editing campaigns and the contact policy. Every edit holds the configuration's lock; the caller commits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from beacon_service.campaigns import store
+from beacon_service.campaigns.publishing import plan_flaws
 from beacon_service.configuration import service as configuration
+from beacon_service.configuration.changes import FieldChange, changes_between
 from beacon_service.configuration.model import POLICY_KEY, Body, Edit, Edition, Entry, Saved, Stored
 from beacon_service.configuration.schema import Flaw, refuse_document
 from beacon_service.configuration.shelf import history
 from beacon_service.configuration.store import Session, lock, record
-from beacon_service.errors import NotFound
+from beacon_service.errors import Conflict, NotFound
 from beacon_service.zones import store as zones
 
+# What a campaign of a status may become: who has been told of one that ended must not be told again under its name.
+BECOMES: Mapping[str | None, tuple[str, ...]] = {
+    None: ("draft", "published", "paused", "ended"),
+    "draft": ("draft", "published", "archived"),
+    "published": ("published", "paused", "ended"),
+    "paused": ("paused", "published", "ended"),
+    "ended": ("ended", "archived"),
+    "archived": ("archived",),
+}
 NO_POLICY: Body = {"caps": [], "hold_out": 0.0}
 
 
@@ -20,9 +32,36 @@ def put_campaign(session: Session, campaign: str, body: Body, edit: Edit) -> Sav
     Raises Invalid where its trigger names what there is not, or, once published, a sensitive zone.
     """
     lock(session)
-    refuse_document(_trigger_flaws(session, body))
-    numbered = dict(body) | {"revision": _revision(history(session, "campaign", campaign), body)}
+    editions = history(session, "campaign", campaign)
+    refuse_document([*_status_flaws(editions, body), *_flaws(session, body, edit.at)])
+    numbered = dict(body) | {"revision": _revision(editions, body)}
     return configuration.put(session, store.CAMPAIGNS, campaign, numbered, edit)
+
+
+def publishing_flaws(session: Session, body: Body, now: datetime) -> list[Flaw]:
+    """All that would speak against publishing it now."""
+    return list(_flaws(session, dict(body) | {"status": "published"}, now))
+
+
+def clone(session: Session, campaign: str, new: str, name: str | None, edit: Edit) -> Saved:
+    """A draft of its own with everything that the campaign says. Conflict where there is one of that id."""
+    lock(session)
+    if configuration.exists(session, store.CAMPAIGNS, new):
+        raise Conflict(f"There is a campaign {new} already.")
+    body = dict(configuration.require(session, store.CAMPAIGNS, campaign).body)
+    body |= {"id": new, "name": name or body["name"], "status": "draft"}
+    return put_campaign(session, new, {key: value for key, value in body.items() if key != "revision"}, edit)
+
+
+def compare(session: Session, campaign: str, before: int, after: int) -> list[FieldChange]:
+    """What changed from one revision to another; a draft's is what it came to be before it was published."""
+    bodies = {
+        found.body["revision"]: found.body for found in history(session, "campaign", campaign) if found.body
+    }
+    for revision in (before, after):
+        if revision not in bodies:
+            raise NotFound(f"There is no revision {revision} of a campaign {campaign}.")
+    return list(changes_between(dict(bodies[before]), dict(bodies[after])))
 
 
 def delete_campaign(session: Session, campaign: str, edit: Edit) -> None:
@@ -71,9 +110,23 @@ def _revision(editions: Sequence[Edition], body: Body) -> int:
     return int(newest) + was_seen
 
 
+def _status_flaws(editions: Sequence[Edition], body: Body) -> Iterator[Flaw]:
+    before = editions[-1].body["status"] if editions and editions[-1].body is not None else None
+    allowed = BECOMES[before]
+    if body["status"] not in allowed:
+        what = f"is {body['status']}, and a campaign that is {before or 'new'} cannot become that"
+        yield Flaw(("status",), what, f"Send one of: {', '.join(allowed)}; or clone it.")
+
+
+def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
+    yield from _trigger_flaws(session, body)
+    if body["status"] == "published":
+        yield from plan_flaws(body, now)
+
+
 def _trigger_flaws(session: Session, body: Body) -> Iterator[Flaw]:
     """What stops a campaign that is to run, or is being prepared to; paused and ended ones may outlive zones."""
-    if body["status"] in {"paused", "ended"}:
+    if body["status"] in {"paused", "ended", "archived"}:
         return
     trigger = body["trigger"]
     named = [(zone["site"], zone["zone"]) for zone in trigger["zones"]]

@@ -61,6 +61,19 @@ class Edition:
     body: Body | None = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class LoggedEdit:
+    """One document of one edit, as it was before (None: there was none) and after (None: it was deleted)."""
+
+    version: int
+    kind: str
+    key: str
+    at: datetime
+    actor: str
+    before: Body | None = field(repr=False)
+    after: Body | None = field(repr=False)
+
+
 # Is given the version that an edit would write over, or None, and raises where the request may not.
 Precondition: TypeAlias = Callable[[int | None], None]
 

@@ -6,14 +6,15 @@ key, so that the exact body is one lookup away and is kept in one place only.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on, insert
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from beacon_service.configuration.model import Body, Edition, Kind, Stored
+from beacon_service.configuration.model import Body, Edition, Kind, LoggedEdit, Stored
 from beacon_service.configuration.orm import CatalogueLogRow as Log
 from beacon_service.db import Base
 
@@ -97,6 +98,47 @@ def history(
         .limit(limit)
     )
     return [Edition(*row) for row in session.execute(chosen)]
+
+
+def edits(  # noqa: PLR0913 - each is a field of the question
+    session: Session,
+    *,
+    kind: Kind | None,
+    key: str | None,
+    actor: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    before: tuple[int, str, str] | None,
+    limit: int,
+) -> list[LoggedEdit]:
+    """Edits newest first, from before the place (version, kind, key); those of one version by kind and key."""
+    earlier = aliased(Log)
+    last_body = (
+        select(earlier.body)
+        .where(earlier.kind == Log.kind, earlier.key == Log.key, earlier.version < Log.version)
+        .order_by(earlier.version.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    asked = [
+        Log.kind == kind if kind is not None else None,
+        Log.key == key if key is not None else None,
+        Log.actor == actor if actor is not None else None,
+        Log.at >= since if since is not None else None,
+        Log.at < until if until is not None else None,
+    ]
+    conditions = [condition for condition in asked if condition is not None]
+    if before is not None:
+        version, *place = before
+        behind = tuple_(Log.kind, Log.key) > tuple_(*place)
+        conditions.append(or_(Log.version < version, and_(Log.version == version, behind)))
+    chosen = (
+        select(Log.version, Log.kind, Log.key, Log.at, Log.actor, last_body, Log.body)
+        .where(*conditions)
+        .order_by(Log.version.desc(), Log.kind, Log.key)
+        .limit(limit)
+    )
+    return [LoggedEdit(*row) for row in session.execute(chosen)]
 
 
 def holding(session: Session, kind: Kind, part: Body) -> list[str]:

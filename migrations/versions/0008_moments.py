@@ -13,6 +13,12 @@ ALTER TABLE grants
     ADD COLUMN tags text[] NOT NULL DEFAULT '{}',
     ADD COLUMN channel text,
     ADD COLUMN cost bigint NOT NULL DEFAULT 0;
+
+ALTER TABLE campaigns
+    DROP CONSTRAINT campaigns_status_check,
+    ADD CONSTRAINT campaigns_status_check CHECK (status IN ('draft', 'published', 'paused', 'ended', 'archived'));
+-- Who changed what, newest first.
+CREATE INDEX catalogue_log_at ON catalogue_log (at);
 """
 
 
