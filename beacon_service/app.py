@@ -18,6 +18,7 @@ from beacon_service.campaigns import api as campaigns
 from beacon_service.clock import Clock, SystemClock
 from beacon_service.configuration import audit_api as audit
 from beacon_service.customers import api as customers
+from beacon_service.customers import events_api as events
 from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
 from beacon_service.identity import api as identity
@@ -52,6 +53,7 @@ BLUEPRINTS = (
     campaigns.blueprint,
     audit.blueprint,
     customers.blueprint,
+    events.blueprint,
     identity.blueprint,
     pings.blueprint,
     regions.blueprint,

@@ -6,8 +6,10 @@ has no time zone of their own, and a count must not depend on where it is asked 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeAlias
+from uuid import UUID
 
 import msgspec
 
@@ -15,6 +17,18 @@ import msgspec
 DAYS_KEPT = 90
 # The summary is read with every decision about the customer.
 MOST_TYPES = 50
+
+
+class Happened(msgspec.Struct, frozen=True):
+    """One event as it is reported."""
+
+    event_id: str | None
+    type: str
+    at: datetime
+    amount: Decimal | None = None
+    currency: str | None = None
+    items: tuple[dict[str, Any], ...] = ()
+    decision_id: UUID | None = None
 
 
 class EventCount(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,7 +58,8 @@ def with_events(
 ) -> dict[str, EventCount]:
     """The summary after more events, as (type, at); days too long ago at `now` are dropped from the types concerned."""
     found = dict(events)
-    for kind, at in happened:
+    for kind, told_at in happened:
+        at = told_at.astimezone(UTC)
         one = EventCount(1, at, {at.date().isoformat(): 1})
         found[kind] = _added(found[kind], one, now) if kind in found else _added(one, None, now)
     return found

@@ -31,6 +31,8 @@ ChangeKind = Literal[
     "merge",
     "outcome",
     "release",
+    "event",
+    "list",
     "erase",
 ]
 

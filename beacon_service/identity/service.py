@@ -6,8 +6,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from beacon_service.customers import events_store
 from beacon_service.customers import service as customers
 from beacon_service.customers import store as customer_store
+from beacon_service.customers.events import merged_events
 from beacon_service.customers.records import ERASED, Change, reserved
 from beacon_service.errors import Invalid, NotFound, ServiceUnavailable, fault
 from beacon_service.identity import store
@@ -96,6 +98,11 @@ def _merge(
     )
     attributes = merged_attributes(target.attributes, origin.attributes)
     store.save_memory(connection, target.key, merged_memory(memories[target.key], memories[origin.key]))
+    events = events_store.summaries(connection, [origin.key, target.key])
+    if events[origin.key]:
+        both_did = merged_events(events[target.key], events[origin.key], now)
+        events_store.save_summary(connection, target.key, both_did)
+    store.unite_lists(connection, origin.key, target.key)
     if (attributes, marketing) != (target.attributes, target.marketing):
         customer_store.update_customer(connection, target.key, attributes=attributes, marketing=marketing)
     both = {"from": origin.key, "to": target.key, "installation": installation.key}

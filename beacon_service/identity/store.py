@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 
 MEMORIES = "SELECT key, memory FROM customers WHERE key = ANY(%(keys)s::bigint[])"
 SAVE_MEMORY = "UPDATE customers SET memory = %(memory)s WHERE key = %(key)s"
+UNITE_LISTS = """
+UPDATE customers SET lists = ARRAY(SELECT DISTINCT unnest(customers.lists || origin.lists) ORDER BY 1)
+FROM customers AS origin
+WHERE customers.key = %(target)s AND origin.key = %(origin)s AND origin.lists <> '{}'
+"""
 PRESENCE = "SELECT state FROM presence WHERE installation_key = %(installation)s"
 SENSITIVE = "SELECT site_id || '/' || id FROM zones WHERE sensitive"
 
@@ -32,7 +37,7 @@ SELECT DISTINCT customer_key FROM consents WHERE kind = 'marketing' AND customer
 """
 
 # Tables that say whose something is now; each has an index on its customer.
-OWNED = ("installations", "consents", "moves", "decisions", "grants")
+OWNED = ("installations", "consents", "moves", "decisions", "grants", "events")
 
 ABSORBED = """
 SELECT (body ->> 'from')::bigint FROM changes
@@ -54,6 +59,7 @@ ERASE = (
         " AND customer_key = ANY(%(keys)s::bigint[])"
     ),
     "DELETE FROM moves WHERE customer_key = ANY(%(keys)s::bigint[])",
+    "DELETE FROM events WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM snapshot_rows WHERE customer_key = ANY(%(keys)s::bigint[])",
     "UPDATE changes SET body = '{}' WHERE customer_key = ANY(%(keys)s::bigint[])",
     # What remains of a decision is what grants and outcomes refer to; its site stands in the ledger too.
@@ -75,13 +81,14 @@ ERASE = (
     ),
     "DELETE FROM installations WHERE customer_key = ANY(%(keys)s::bigint[])",
     (
-        "UPDATE customers SET id = %(pseudonym)s, attributes = '{}', marketing = false, memory = '{}',"
+        "UPDATE customers SET id = %(pseudonym)s, attributes = '{}', marketing = false, location = false,"
+        " memory = '{}', events = '{}', lists = '{}',"
         " erased_at = %(now)s WHERE key = ANY(%(keys)s::bigint[])"
     ),
 )
 
 EXPORT: Mapping[str, str] = {
-    "customer": "SELECT id, anonymous, attributes, marketing, memory, created_at FROM customers"
+    "customer": "SELECT id, anonymous, attributes, marketing, memory, lists, created_at FROM customers"
     " WHERE key = ANY(%(keys)s::bigint[])",
     "installations": "SELECT id, platform, model, os_version, app_version, locale, time_zone, push, location,"
     " created_at, revoked_at FROM installations WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY key",
@@ -98,6 +105,8 @@ EXPORT: Mapping[str, str] = {
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY event_id",
     "decisions": "SELECT decision_id, site, zone, move, at, decided_at, campaign, offer, channel, expires_at,"
     " reasons FROM decisions WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id",
+    "events": "SELECT event_id, type, at, received_at, amount, currency, items, decision_id FROM events"
+    " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY at, event_id",
     "grants": "SELECT decision_id, campaign, arm, site, decided_at, outcomes FROM grants"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id, campaign",
     "outcomes": "SELECT o.decision_id, o.type, o.at, o.received_at FROM outcomes AS o"
@@ -115,6 +124,11 @@ def memories(connection: Connection, keys: Sequence[int]) -> dict[int, Memory]:
 
 def save_memory(connection: Connection, key: int, memory: Memory) -> None:
     round_trip(connection, [Statement(SAVE_MEMORY, {"key": key, "memory": Jsonb(memory)})])
+
+
+def unite_lists(connection: Connection, origin: int, target: int) -> None:
+    """`target` is on every list that either of them is on."""
+    connection.execute(UNITE_LISTS, {"origin": origin, "target": target})
 
 
 def presence(connection: Connection, installation_key: int) -> Presence:

@@ -37,6 +37,11 @@ def live(brand):
         "anna", attributes={"diet": "vegan-secret"}, consents={"marketing": True, "wording": "w-7"}
     )
     brand.outcome(first["decision_id"], "viewed", phone="phone-1")
+    bought = {"type": "bought-wine", "event_id": "order-7", "at": brand.clock.now().isoformat()}
+    bought |= {"decision_id": first["decision_id"], "items": [{"id": "rioja-secret"}]}
+    assert brand.ask("POST", "/v1/customers/anna/events", bought).json["results"][0]["status"] == "accepted"
+    with brand.connect() as connection:
+        connection.execute("UPDATE customers SET lists = '{wine-lovers}' WHERE id = 'anna'")
     brand.clock.now_at += timedelta(seconds=5)
     brand.ping("phone-1", "ping-after-login")
     with brand.connect() as connection:
@@ -56,6 +61,7 @@ def test_nothing_that_leads_to_the_person_is_left_in_any_table(brand):
     _, token, anonymous = live(brand)
     longitude, latitude = (str(coordinate) for coordinate in place(0.5, 0.5))
     needles = ["anna", "phone-1", "Pixel Nine", "push-token-1", "vegan-secret", "w-7", "ping-"]
+    needles += ["order-7", "bought-wine", "rioja-secret", "wine-lovers"]
     needles += [longitude, latitude]
     before = {needle for _, _, needle in traces(brand, *needles)}
     assert before == set(needles), "the test looks for what is there"
@@ -73,9 +79,11 @@ def test_the_ledger_remains_under_a_random_pseudonym(brand):
     brand.ask("DELETE", "/v1/customers/anna")
     assert brand.rows(ledger) == before
     assert brand.rows("SELECT type FROM outcomes") == [("viewed",)]
-    (row,) = brand.rows("SELECT id, attributes, memory, marketing, erased_at FROM customers")
+    (row,) = brand.rows(
+        "SELECT id, attributes, memory, events, lists, marketing, location, erased_at FROM customers"
+    )
     assert row[0].startswith("erased-")
-    assert row[1:] == ({}, {}, False, brand.clock.now())
+    assert row[1:] == ({}, {}, {}, [], False, False, brand.clock.now())
     shown = brand.ask("GET", f"/v1/decisions/{decision}").json
     assert (shown["evidence"], shown["evidence_missing"], shown["offer"]) == (None, "erased", None)
 
@@ -124,6 +132,8 @@ def test_the_export_holds_everything_from_before_the_login_on(brand):
     assert decision in [one["decision_id"] for one in export["decisions"]]
     assert [outcome["type"] for outcome in export["outcomes"]] == ["viewed"]
     assert all(export[kind] for kind in ("moves", "grants", "presence", "changes"))
+    assert [event["event_id"] for event in export["events"]] == ["order-7"]
+    assert export["customer"]["lists"] == ["wine-lovers"]
     assert token not in json.dumps(export)
 
 
