@@ -26,6 +26,7 @@ KINDS: Mapping[str, Kind] = {
     "bad_request": Kind(400, "The request cannot be read"),
     "body_missing": Kind(400, "The request has no body"),
     "encoding_invalid": Kind(400, "The body is not what its Content-Encoding says"),
+    "csv_invalid": Kind(400, "The body is not valid CSV"),
     "json_invalid": Kind(400, "The body is not valid JSON"),
     "json_duplicate_key": Kind(400, "The body names a key twice"),
     "json_too_deep": Kind(400, "The body is nested too deeply"),

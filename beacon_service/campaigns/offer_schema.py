@@ -1,6 +1,6 @@
 """Bodies of offers: texts that may be templates, languages, fallbacks and codes. `docs/offers.md` shows them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
@@ -172,17 +172,6 @@ class OfferIn(TextsIn):
         refuse("offer", found)
         return self
 
-    def unready(self) -> Iterator[Flaw]:
-        """What speaks against publishing it: texts that may be impossible, with nothing to say instead."""
-        if self.fallback is not None:
-            return
-        for path, template in self._templates():
-            own = path[0] == "languages" and self.languages and self.languages[str(path[1])].fallback
-            if template.doubts and not own:
-                what = f"may be impossible to write: {template.doubts[0]}"
-                do = 'Send a fallback {"title", "body"}, or give the value a default: {{ ... | default: "you" }}.'
-                yield Flaw(path, what, do)
-
     def _twice(self) -> Iterator[Flaw]:
         first: dict[str, str] = {}
         for tag in self.languages or {}:
@@ -197,15 +186,6 @@ class OfferIn(TextsIn):
         for tag, language in (self.languages or {}).items():
             found += [(("languages", tag, name), template) for name, template in language.compiled().items()]
         return found
-
-
-def unready(offers: Sequence[OfferIn]) -> list[Flaw]:
-    """The same of all offers of a campaign, by their place in it."""
-    return [
-        flaw._replace(path=("offers", number, *flaw.path))
-        for number, offer in enumerate(offers)
-        for flaw in offer.unready()
-    ]
 
 
 def _is_https(link: str) -> bool:

@@ -14,7 +14,7 @@ from beacon_service.campaigns.caps_schema import (
     SuppressionIn,
 )
 from beacon_service.campaigns.model import Status
-from beacon_service.campaigns.offer_schema import OfferIn, unready
+from beacon_service.campaigns.offer_schema import OfferIn
 from beacon_service.campaigns.rules import rule_flaws
 from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, QuietIn
 from beacon_service.configuration.schema import (
@@ -148,8 +148,6 @@ class CampaignIn(Document):
             found.append(
                 Flaw(("budget", "of"), "is cost, and no offer costs anything", "Say what each offer costs.")
             )
-        if self.status == "published":
-            found += unready(self.offers)
         refuse("campaign", found)
         return self
 

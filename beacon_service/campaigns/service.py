@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from beacon_service.campaigns import store
+from beacon_service.campaigns.codes_service import pool_flaws
 from beacon_service.campaigns.publishing import plan_flaws
+from beacon_service.campaigns.unready import text_flaws
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration.changes import FieldChange, changes_between
 from beacon_service.configuration.model import POLICY_KEY, Body, Edit, Edition, Entry, Saved, Stored
@@ -120,7 +122,10 @@ def _status_flaws(editions: Sequence[Edition], body: Body) -> Iterator[Flaw]:
 
 def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
     yield from _trigger_flaws(session, body)
+    if body["status"] in {"draft", "published"}:
+        yield from pool_flaws(session, body["offers"])
     if body["status"] == "published":
+        yield from text_flaws(body["offers"])
         yield from plan_flaws(body, now)
 
 

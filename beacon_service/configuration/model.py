@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
-Kind: TypeAlias = Literal["site", "floor", "zone", "beacon", "campaign", "policy", "phone", "radio_map"]
+Kind: TypeAlias = Literal[
+    "site", "floor", "zone", "beacon", "campaign", "policy", "phone", "radio_map", "code_pool"
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Body: TypeAlias = Mapping[str, Any]
 

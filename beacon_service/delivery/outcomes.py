@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from beacon_service.campaigns.codes import is_pool
 from beacon_service.campaigns.model import IMPLIED, Outcome
 from beacon_service.delivery.model import Recorded, Verdict
 
@@ -86,7 +87,9 @@ def _record(report: Report, entry: LedgerEntry, result: Applied) -> Recorded:
     outcome = Recorded(report.decision_id, report.type, report.at, late=not entry.open)
     after = replace(entry, outcomes=entry.outcomes | IMPLIED[Outcome.named(report.type)])
     if outcome.late:
-        result.late += given_back(entry) - given_back(after)
+        late = given_back(entry) - given_back(after)
+        # A code that came back to its pool is there again, or another's: what was seen of it takes none away.
+        result.late += Counter({key: amount for key, amount in late.items() if not is_pool(key)})
     result.ledger[entry.decision_id] = after
     result.recorded[outcome.decision_id, outcome.type] = outcome
     result.news.append(outcome)

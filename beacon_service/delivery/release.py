@@ -10,8 +10,11 @@ from collections import Counter
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from beacon_service.campaigns import codes_store as codes
+from beacon_service.campaigns.codes import is_pool
 from beacon_service.customers.records import Change
 from beacon_service.customers.store import MOST_CHANGES, append_changes
+from beacon_service.db import round_trip
 from beacon_service.delivery import store
 from beacon_service.delivery.outcomes import given_back
 
@@ -35,6 +38,9 @@ def release_due(connection: Connection, now: datetime, limit: int = MOST_CHANGES
     back: Counter[str] = sum((given_back(entry) for entry in entries), Counter())
     if back:
         store.lock_tallies(connection, back.keys())
+    if any(is_pool(key) for key in back):
+        undelivered = [entry.decision_id for entry in entries if any(map(is_pool, given_back(entry)))]
+        round_trip(connection, [codes.give_back(undelivered)])
     seq = append_changes(connection, _changes(entries), now)
     store.close(connection, entries, back, seq=seq)
     return len(entries)

@@ -2,12 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct
 
 from beacon_service.campaigns.model import Decision, Offer
 from beacon_service.engine import Event, Told
+
+# Codes of customers are at least as long. A shorter one may be part of any word, and is known to everybody.
+SHORTEST_HIDDEN = 4
 
 
 class OfferOut(Struct, frozen=True):
@@ -22,6 +26,22 @@ class OfferOut(Struct, frozen=True):
     @classmethod
     def of(cls, offer: Offer) -> "OfferOut":
         return cls(offer.title, offer.body, offer.image_url, offer.link, offer.code)
+
+    def without_code(self) -> "OfferOut":
+        """The code neither by itself nor where it stands in a text."""
+        if self.code is None or len(self.code) < SHORTEST_HIDDEN:
+            return msgspec.structs.replace(self, code=None)
+        return OfferOut(
+            title=_without(self.code, self.title),
+            body=_without(self.code, self.body),
+            image_url=self.image_url and _without(self.code, self.image_url),
+            link=self.link and _without(self.code, self.link),
+            code=None,
+        )
+
+
+def _without(code: str, text: str) -> str:
+    return text.replace(code, "").replace(quote(code, safe=""), "")
 
 
 class ResultOut(Struct, frozen=True):
@@ -124,4 +144,4 @@ def _decision(decision: Decision, installation_id: str) -> DecisionOut | None:
 def _without_expired_code(decision: DecisionOut, now: datetime) -> DecisionOut:
     if decision.expires_at > now or decision.offer.code is None:
         return decision
-    return msgspec.structs.replace(decision, offer=msgspec.structs.replace(decision.offer, code=None))
+    return msgspec.structs.replace(decision, offer=decision.offer.without_code())

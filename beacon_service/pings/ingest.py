@@ -15,6 +15,7 @@ from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Followed, Ping, Told, World, follow
 from beacon_service.pings import store
 from beacon_service.pings.answer import NOTHING, PingAnswer, ResultOut, StoredAnswer, answer_of, stored_answer
+from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import Presented, Seen, StoredPing, still_holds
 from beacon_service.pings.schema import ParsedPing, PingRequest, Unreadable
 from beacon_service.pings.settle import Given, save_results, settle
@@ -81,7 +82,9 @@ def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list
     entries = [_entries(each, loaded.world, loaded.seen, fresh, given) for each in asked]
     new = sorted((entry for some in entries for entry in some if isinstance(entry, _New)), key=_turn)
     followed, presences = follow(given.catalogue, loaded.world, [entry.cause for entry in new], given.now)
-    told, memories = settle(given, loaded.world, followed, TallyLocks(connection))
+    told, memories = settle(
+        given, loaded.world, followed, TallyLocks(connection), CodeTaker(connection, given.now)
+    )
     steps = [
         _Kept(entry, one, said, answer_of(said, loaded.world.installations[entry.cause.installation_key].id))
         for entry, one, said in zip(new, followed, told, strict=True)

@@ -23,6 +23,9 @@ MOST_ROUNDS = 3
 # Locks the rows of these counts, whatever of them was locked before, and reads what is used of each.
 LockTallies = Callable[[Mapping[TallyKey, Charge]], Mapping[TallyKey, Tally]]
 
+# Puts codes into what is told, where somebody gets one of their own.
+GiveCodes = Callable[[Sequence[Told]], tuple[Told, ...]]
+
 
 @dataclass(frozen=True)
 class Given:
@@ -38,7 +41,7 @@ class Given:
 
 
 def settle(
-    given: Given, world: World, followed: Sequence[Followed], lock: LockTallies
+    given: Given, world: World, followed: Sequence[Followed], lock: LockTallies, give_codes: GiveCodes
 ) -> tuple[tuple[Told, ...], dict[int, Memory]]:
     """What is told at each cause and what customers remember of it, every claimed count read under its lock."""
     shared = Shared({})
@@ -50,7 +53,8 @@ def settle(
         claimed |= shared.claimed
         shared = Shared(lock(claimed), final=round_number == MOST_ROUNDS)
         chosen = choose(given.catalogue, world, followed, given.now, shared)
-    return chosen
+    told, memories = chosen
+    return give_codes(told), memories
 
 
 def save_results(

@@ -177,18 +177,19 @@ SAVE_DECISIONS = """
 WITH granted AS (
     INSERT INTO grants (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, decided_at, seq, open,
-        closes_at, charged, tags, channel, cost)
+        closes_at, charged, tags, channel, cost, code)
     SELECT decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, %(now)b::timestamptz,
         currval('step_seq') + place, arm = 'offered', closes_at, charged,
-        ARRAY(SELECT jsonb_array_elements_text(tags)), channel, cost
+        ARRAY(SELECT jsonb_array_elements_text(tags)), channel, cost, code
     FROM unnest(
         %(grant_decisions)b::uuid[], %(grant_campaigns)b::text[], %(grant_moments)b::uuid[],
         %(grant_customers)b::bigint[], %(grant_offers)b::text[], %(grant_arms)b::text[], %(grant_sites)b::text[],
         %(grant_policies)b::boolean[], %(grant_places)b::bigint[], %(grant_closes)b::timestamptz[],
-        %(grant_charged)b::jsonb[], %(grant_tags)b::jsonb[], %(grant_channels)b::text[], %(grant_costs)b::bigint[]
+        %(grant_charged)b::jsonb[], %(grant_tags)b::jsonb[], %(grant_channels)b::text[], %(grant_costs)b::bigint[],
+        %(grant_codes)b::text[]
     ) AS given (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, place, closes_at, charged,
-        tags, channel, cost)
+        tags, channel, cost, code)
 )
 INSERT INTO decisions (
     decision_id, moment_key, seq, customer_key, installation_key, site, zone, move, dwell_s, visit, at, decided_at,

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from beacon_service.campaigns.model import Decision, Grant, Memory
+from beacon_service.campaigns.model import Decision, Grant, Granted, Memory
 from beacon_service.configuration.store import CATALOGUE_LOCK
 from beacon_service.customers.events import EventCount
 from beacon_service.customers.model import Customer, Installation
@@ -226,7 +226,14 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
         "grant_tags": [grant.tags for _, grant, _ in rows],
         "grant_channels": [grant.channel for _, grant, _ in rows],
         "grant_costs": [grant.cost for _, grant, _ in rows],
+        "grant_codes": [_own_code(decision, grant) for decision, grant, _ in rows],
     }
+
+
+def _own_code(decision: Decision, grant: Granted) -> str | None:
+    """What it gave, where that is one customer's alone."""
+    offer = decision.offer
+    return offer.code if offer is not None and offer.takes_code and grant.arm == "offered" else None
 
 
 def _presence_arrays(presences: Mapping[int, tuple[Presence, int]]) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ from datetime import datetime
 from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Tick, World, follow
 from beacon_service.pings import store
+from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import Presented, still_holds
 from beacon_service.pings.settle import Given, save_results, settle
 from beacon_service.pings.tallies import TallyLocks
@@ -44,7 +45,7 @@ def _is_due(presence: Presence, now: datetime) -> bool:
 def _fire(connection: Connection, given: Given, world: World, due: Sequence[Presented]) -> list[Statement]:
     causes = [_cause(one, world, given) for one in due]
     followed, fired = follow(given.catalogue, world, causes, given.now)
-    told, memories = settle(given, world, followed, TallyLocks(connection))
+    told, memories = settle(given, world, followed, TallyLocks(connection), CodeTaker(connection, given.now))
     presences = {one.key: fired.get(one.key, world.installations[one.key].presence) for one in due}
     ticks = [(one.customer_key, _body(cause)) for one, cause in zip(due, causes, strict=True)]
     places = {one.key: (presences[one.key], place) for place, one in enumerate(due)}

@@ -6,6 +6,8 @@ up to the bound. Decompression stops at the bound too: a small bomb costs no mor
 
 from __future__ import annotations
 
+import csv
+import io
 import zlib
 from collections.abc import Callable
 from typing import Any, Literal, TypeVar
@@ -21,12 +23,27 @@ View = TypeVar("View", bound=Callable[..., Any])
 # Where the application keeps {purpose: bytes}, made from its settings.
 LIMITS = "BEACON_BODY_LIMITS"
 _GZIP = 16 + zlib.MAX_WBITS
+CSV = "text/csv"
+_KINDS = {"application/json": "a JSON document", CSV: "a CSV file"}
 
 
 def import_body(view: View) -> View:
     """Declare that a view takes a whole collection, and with it the larger bound."""
     view.body_purpose = "import"  # type: ignore[attr-defined]
     return view
+
+
+def takes_csv(field: str) -> Callable[[View], View]:
+    """Declare that a view takes a text/csv body too: the first column of its lines as the array `field`.
+
+    A first line that is the field's name, or that in the singular, is a heading.
+    """
+
+    def declare(view: View) -> View:
+        view.csv_field = field  # type: ignore[attr-defined]
+        return view
+
+    return declare
 
 
 class StrictRequest(Request):
@@ -38,7 +55,12 @@ class StrictRequest(Request):
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:  # noqa: ARG002
         """The decoded body; the arguments are Flask's and none of them makes this laxer."""
         if not self._has_document:
-            self._document = decode_strict(read_body(self, _purpose(self)))
+            field = _csv_field(self)
+            if field is not None:
+                body = read_body(self, _purpose(self), mimetype=CSV)
+                self._document = {field: _first_column(body, heading=field)}
+            else:
+                self._document = decode_strict(read_body(self, _purpose(self)))
             self._has_document = True
         return self._document
 
@@ -50,8 +72,8 @@ def read_json_bytes(request: Request, purpose: Purpose = "ping") -> bytes:
     return body
 
 
-def read_body(request: Request, purpose: Purpose) -> bytes:
-    """The decompressed bytes of a JSON body. Raises TooLarge, UnsupportedMedia or BadRequest."""
+def read_body(request: Request, purpose: Purpose, *, mimetype: str = "application/json") -> bytes:
+    """The decompressed bytes of a body of that type. Raises TooLarge, UnsupportedMedia or BadRequest."""
     limit: int = current_app.config[LIMITS][purpose]
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
@@ -59,8 +81,9 @@ def read_body(request: Request, purpose: Purpose) -> bytes:
     if len(raw) > limit:
         raise _too_large(limit)
     if not raw:
-        raise BadRequest("Send a JSON document as the body.", code="body_missing")
-    _refuse_other_types(request)
+        raise BadRequest(f"Send {_KINDS[mimetype]} as the body.", code="body_missing")
+    if mimetype != CSV:
+        _refuse_other_types(request)
     return _decompressed(raw, request.headers.get("Content-Encoding", "identity").strip().lower(), limit)
 
 
@@ -68,6 +91,27 @@ def _purpose(request: Request) -> Purpose:
     view = current_app.view_functions.get(request.endpoint or "")
     purpose: Purpose = getattr(view, "body_purpose", "document")
     return purpose
+
+
+def _csv_field(request: Request) -> str | None:
+    """What a CSV body of this request is to become; None where it is none, or none is taken here."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    field: str | None = getattr(view, "csv_field", None)
+    return field if request.mimetype == CSV else None
+
+
+def _first_column(body: bytes, *, heading: str) -> list[str]:
+    """The first value of each line that has one. Excel writes a byte order mark; it is none of the first value."""
+    try:
+        text = body.decode("utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+    except (UnicodeDecodeError, csv.Error):
+        raise BadRequest(
+            "Send CSV in UTF-8, values with commas or quotes in quotes.", code="csv_invalid"
+        ) from None
+    values = [row[0].strip() for row in rows if row and row[0].strip()]
+    is_heading = bool(values) and values[0].lower() in {heading, heading.removesuffix("s")}
+    return values[1:] if is_heading else values
 
 
 def _refuse_other_types(request: Request) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from beacon_service.campaigns.codes import is_pool, pool_key
 from beacon_service.campaigns.model import IMPLIED, Grant, Memory, Outcome, Tally
 from beacon_service.engine import Ping, Tick, World, follow
+from beacon_service.pings.hand_out import with_codes
 from beacon_service.pings.schema import Unreadable, parse
 from beacon_service.pings.settle import Given, settle
 from beacon_service.pings.store import tick_at
@@ -54,6 +56,10 @@ class MemoryService:
     seen: dict = field(default_factory=dict)
     events: list = field(default_factory=list)
     decisions: list = field(default_factory=list)
+    pools: dict = field(default_factory=dict)  # name -> codes
+
+    def __post_init__(self):
+        self.free = {pool: list(codes) for pool, codes in self.pools.items()}
 
     def post(self, body, now):
         """(status, reasons) of each ping, in the request's order."""
@@ -125,7 +131,7 @@ class MemoryService:
         )
         followed, presences = follow(self.catalogue, world, causes, now)
         given = Given(now, self.catalogue, self.seed)
-        told, memories = settle(given, world, followed, lambda charges: tallies(self.grants, charges))
+        told, memories = settle(given, world, followed, self._tallies, self._give_codes)
         for name, one in self.installations.items():
             presence = presences.get(one.key, one.presence)
             self.installations[name] = msgspec.structs.replace(one, presence=presence)
@@ -135,6 +141,20 @@ class MemoryService:
                 self.grants.append((decision.moment.customer_key, _ledger_row(decision, grant, now)))
                 self.decided.append((decision.id, grant.campaign))
         return followed, told
+
+    def _tallies(self, charges):
+        counted = tallies(self.grants, {key: one for key, one in charges.items() if not is_pool(key)})
+        left = {pool_key(pool): (len(codes), len(self.free[pool])) for pool, codes in self.pools.items()}
+        return counted | {
+            key: Tally(all_ - free, all_) for key, (all_, free) in left.items() if key in charges
+        }
+
+    def _give_codes(self, told):
+        codes = {}
+        for decision in (decision for one in told for decision in one.decisions if decision.offer):
+            if decision.offer.pool is not None:
+                codes[decision.id] = self.free[decision.offer.pool].pop(0)
+        return with_codes(told, codes)
 
     def _keep(self, told):
         self.events += [event for one in told for event in one.events]

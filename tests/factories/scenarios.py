@@ -150,6 +150,7 @@ class Configuration(Struct, forbid_unknown_fields=True):
     sites: dict[str, str] = field(default_factory=lambda: {"shop": "Europe/Amsterdam"})  # id -> time zone
     floors: dict[str, int] = {}  # id -> level, all of them the shop's
     policy: PolicyOf = field(default_factory=PolicyOf)
+    pools: dict[str, list[str]] = {}  # id -> codes, in the order in which they are given out
 
     def kinds(self):
         return {
@@ -168,6 +169,7 @@ class PhoneOf(Struct, forbid_unknown_fields=True):
     marketing: bool = True
     location: bool = True
     time_zone: str | None = None
+    locale: str | None = None
 
 
 class PingOf(Struct, forbid_unknown_fields=True):
@@ -199,8 +201,16 @@ class Decided(Struct, forbid_unknown_fields=True, frozen=True, order=True):
 
 
 class Expected(Struct, forbid_unknown_fields=True):
+    """`offers`: what was said at a moment, as far as the scenario is about it."""
+
     events: list[str]
     decisions: list[Decided]
+    offers: dict[str, dict[str, str | None]] = {}
+
+    def said(self, offers):
+        """Of (moment, offer as a dict), what is to be compared with `offers`."""
+        found = dict(offers)
+        return {at: {name: found[at][name] for name in texts} for at, texts in self.offers.items()}
 
 
 class Scenario(Struct, forbid_unknown_fields=True):
@@ -268,9 +278,10 @@ def in_memory(scenario):
         located = phone.location or (key in customers and customers[key].location)
         customers[key] = Customer(key, phone.customer, False, phone.attributes, phone.marketing, located)
         installations[name] = Installation(
-            number, name, key, phone.location, Presence(), time_zone=phone.time_zone
+            number, name, key, phone.location, Presence(), locale=phone.locale, time_zone=phone.time_zone
         )
-    return MemoryService(catalogue, installations, customers, seed=count(1).__next__)
+    pools = scenario.configuration.pools
+    return MemoryService(catalogue, installations, customers, seed=count(1).__next__, pools=pools)
 
 
 def in_time(lines: Iterable[str]):

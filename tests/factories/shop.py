@@ -5,6 +5,7 @@ from datetime import timedelta
 import psycopg
 
 from beacon_service import auth, partitions
+from beacon_service.campaigns import codes_store
 from beacon_service.configuration.model import Entry
 from beacon_service.configuration.store import record
 from beacon_service.db import db
@@ -40,8 +41,9 @@ class Shop:
             db.session.commit()
 
     def phone(
-        self, name="phone", *, customer=None, location=True, marketing=True, attributes=None, time_zone=None
-    ):
+        self, name="phone", *, customer=None, location=True, marketing=True, attributes=None, time_zone=None,
+        locale=None,
+    ):  # fmt: skip
         """Registers an installation; phones of one customer name the same one."""
         token, token_hash = auth.new_token()
         customer = customer or f"of-{name}"
@@ -54,15 +56,21 @@ class Shop:
             )
             connection.execute(
                 "INSERT INTO installations"
-                " (id, customer_key, token_hash, location, platform, created_at, time_zone)"
-                " SELECT %s, key, %s, %s, 'ios', %s, %s FROM customers WHERE id = %s",
-                [name, token_hash, location, now, time_zone, customer],
+                " (id, customer_key, token_hash, location, platform, created_at, time_zone, locale)"
+                " SELECT %s, key, %s, %s, 'ios', %s, %s, %s FROM customers WHERE id = %s",
+                [name, token_hash, location, now, time_zone, locale, customer],
             )
             connection.execute(
                 "UPDATE customers SET location = location OR %s WHERE id = %s", [location, customer]
             )
         self.tokens[name] = token
         return name
+
+    def pool(self, name, *codes):
+        """Codes as an import leaves them."""
+        with self.connect() as connection:
+            codes_store.open_pool(connection, name)
+            assert codes_store.add(connection, name, codes) == {}
 
     def ping_body(self, ping_id, *, at=None, column=0.5, row=0.5, accuracy_m=2.0, **fields):
         longitude, latitude = place(column, row)

@@ -26,6 +26,14 @@ def decisions(scenario, live):
     return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
 
 
+def offers(scenario, live):
+    found = live.rows(
+        "SELECT i.id, move, zone, dwell_s, at, offer"
+        " FROM decisions JOIN installations i ON i.key = installation_key"
+    )
+    return [(scenario.moment(*row[:5]), row[5]) for row in found]
+
+
 def fire_timers(live):
     service = live.app.extensions["beacon"]
     with live.app.app_context():
@@ -49,7 +57,10 @@ def test_scenario(name, app, clock):
             marketing=about.marketing,
             attributes=about.attributes,
             time_zone=about.time_zone,
+            locale=about.locale,
         )
+    for pool, codes in scenario.configuration.pools.items():
+        live.pool(pool, *codes)
 
     def post(batches, now):
         clock.now_at = now
@@ -76,3 +87,4 @@ def test_scenario(name, app, clock):
     scenario.run(post, wake, report)
     assert events(scenario, live) == in_time(scenario.expect.events)
     assert decisions(scenario, live) == scenario.expect.decisions
+    assert scenario.expect.said(offers(scenario, live)) == scenario.expect.offers

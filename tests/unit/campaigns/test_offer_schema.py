@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from beacon_service.campaigns.offer_schema import OfferIn
 from beacon_service.campaigns.programme import campaign_of
 from beacon_service.campaigns.schema import CampaignIn
+from beacon_service.campaigns.unready import text_flaws
 from beacon_service.configuration.schema import pointer
 from tests.factories.brand import campaign_body
 
@@ -25,8 +26,8 @@ def flaws(**offer):
     return faults(lambda: OfferIn(**(PLAIN | offer)))
 
 
-def published(*offers, status="published"):
-    return CampaignIn(**campaign_body(status=status, offers=[PLAIN | offer for offer in offers]))
+def published(*offers):
+    return CampaignIn(**campaign_body(offers=[PLAIN | offer for offer in offers]))
 
 
 def test_an_offer_without_templates_is_kept_as_it_was_before_there_were_any():
@@ -87,15 +88,19 @@ def test_each_mistake_is_named_by_its_place(offer, where, what):
     assert what in {None, found[where]}
 
 
-def test_what_may_be_impossible_to_write_is_not_published_without_a_fallback():
-    found = faults(lambda: published({"title": CERTAIN}, {"id": "b", "title": DOUBTFUL}))
-    assert found == {"/offers/1/title": "may be impossible to write: customer.attributes.name may be missing"}
-    published({"title": DOUBTFUL}, status="draft")
-    published({"title": DOUBTFUL, "fallback": FALLBACK})
+def unready(**offer):
+    (found,) = published({"id": "first", "title": CERTAIN}, offer).document("coffee")["offers"][1:]
+    return {pointer(flaw.path): flaw.what for flaw in text_flaws([PLAIN, found])}
+
+
+def test_what_may_be_impossible_to_write_is_not_ready_without_a_fallback():
+    what = "may be impossible to write: customer.attributes.name may be missing"
+    assert unready(title=DOUBTFUL) == {"/offers/1/title": what}
+    assert unready(title=CERTAIN) == unready(title=DOUBTFUL, fallback=FALLBACK) == {}
 
 
 def test_a_language_may_bring_the_fallback_that_it_needs():
     german = {"title": "Kaffee", "body": DOUBTFUL}
-    assert set(faults(lambda: published({"languages": {"de": german}}))) == {"/offers/0/languages/de/body"}
-    published({"languages": {"de": german | {"fallback": FALLBACK}}})
-    published({"languages": {"de": german}, "fallback": FALLBACK})
+    assert set(unready(languages={"de": german})) == {"/offers/1/languages/de/body"}
+    assert unready(languages={"de": german | {"fallback": FALLBACK}}) == {}
+    assert unready(languages={"de": german}, fallback=FALLBACK) == {}

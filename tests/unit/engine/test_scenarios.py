@@ -1,5 +1,7 @@
 """The corpus of scenarios through the pure core alone."""
 
+from dataclasses import asdict
+
 import pytest
 
 from beacon_service.campaigns.schema import CampaignIn, PolicyIn
@@ -29,6 +31,14 @@ def decisions(scenario, memory):
     return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
 
 
+def offers(scenario, memory):
+    names = {one.key: name for name, one in memory.installations.items()}
+    for decision in memory.decisions:
+        moment = decision.moment
+        at = (names[moment.installation_key], moment.move, moment.zone, moment.dwell_s, moment.at)
+        yield scenario.moment(*at), decision.offer and asdict(decision.offer)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_scenario(name):
     scenario = load(name)
@@ -41,6 +51,7 @@ def test_scenario(name):
     scenario.run(post, memory.tick, memory.report)
     assert events(scenario, memory) == in_time(scenario.expect.events)
     assert decisions(scenario, memory) == scenario.expect.decisions
+    assert scenario.expect.said(offers(scenario, memory)) == scenario.expect.offers
 
 
 @pytest.mark.parametrize("name", NAMES)
