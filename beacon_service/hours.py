@@ -49,6 +49,13 @@ class WeeklyHours:
         """
         return _covered(lambda day: day.weekday() in self.days, self.start, self.end, local)
 
+    def end_of(self, local: datetime) -> datetime:
+        """When the stretch that covers the instant ends, in UTC."""
+        for day in (local.date(), local.date() - _DAY):
+            if day.weekday() in self.days and _stretch_covers(day, self.start, self.end, local):
+                return _instant(day if self.start < self.end else day + _DAY, self.end, local)
+        raise ValueError("these hours do not cover that instant")
+
 
 @dataclass(frozen=True, slots=True)
 class RecurringHours:

@@ -22,7 +22,7 @@ from beacon_service.clock import SystemClock
 from beacon_service.db import make_engine, transaction
 from beacon_service.delivery.release import release_due
 from beacon_service.errors import ServiceUnavailable
-from beacon_service.pings import beacon_watch, phone_levels, snapshots
+from beacon_service.pings import beacon_watch, phone_levels, snapshots, triggers, waiting
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
 from beacon_service.pings.settle import Given
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from beacon_service.clock import Clock
+    from beacon_service.db import Connection
     from beacon_service.settings import Settings
 
 log = structlog.get_logger()
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 # Held by the leader's own connection: when that is gone, so is the leadership. "LEADER" in ASCII.
 LEADER_LOCK = 0x4C4541444552
 RELEASE_EVERY_S = 1.0
+EVENTS_EVERY_S = 1.0
 # How soon another worker takes over from a leader that died.
 LEAD_EVERY_S = 2.0
 HOUSEKEEPING_EVERY_S = 600.0
@@ -78,6 +80,26 @@ class Worker:
         while self._tick() == MOST:
             pass
 
+    def decide_waiting(self) -> None:
+        """What was delayed or held and is due now; a rush of it must not wait for the next look either."""
+        while self._decide_waiting() == waiting.MOST:
+            pass
+
+    def notice_events(self) -> None:
+        """What customers brought from elsewhere may trigger a campaign."""
+        programme = self._catalogue.newest(self._engine).programme
+        found = triggers.MOST
+        while found == triggers.MOST:
+            with transaction(self._engine) as connection:
+                found = triggers.notice_events(connection, programme, self._clock.now(), random_seed)
+
+    def notice_absences(self) -> None:
+        """Who has been away for as long as a campaign asks."""
+        programme, now = self._catalogue.newest(self._engine).programme, self._clock.now()
+        with transaction(self._engine) as connection:
+            found = triggers.notice_absences(connection, programme, now, random_seed)
+        log.info("noticed absences", found=found)
+
     def release_expired(self) -> None:
         with transaction(self._engine) as connection:
             release_due(connection, self._clock.now())
@@ -97,6 +119,7 @@ class Worker:
             self._watched_beacons_at = now
             self.watch_beacons()
             self.learn_phones()
+            self.notice_absences()
 
     def keep_house(self) -> None:
         """Partitions ahead, retention behind, the day's snapshot."""
@@ -150,15 +173,22 @@ class Worker:
         self._leadership.give_up()
         self._engine.dispose()
 
+    def _decide_waiting(self) -> int:
+        return self._decide(waiting.decide_due, waiting.MOST)
+
     def _tick(self) -> int:
+        return self._decide(tick, MOST)
+
+    def _decide(self, look: Callable[[Connection, Given], int], most: int) -> int:
+        """One look at what is due; `most` where it is to be had again at once."""
         try:
             with transaction(self._engine) as connection:
-                return tick(connection, Given(self._clock.now(), self._catalogue.current, random_seed))
+                return look(connection, Given(self._clock.now(), self._catalogue.current, random_seed))
         except CatalogueBehindError as behind:
             self._catalogue.refresh(self._engine, wanted=behind.version)
         except InstallationMovedError:
             pass  # it is still due, and the next look finds it where it is now
-        return MOST
+        return most
 
 
 class Leadership:
@@ -223,6 +253,8 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
     )
     for job, seconds in (
         (worker.fire_timers, settings.worker_tick_ms / 1000),
+        (worker.decide_waiting, settings.worker_tick_ms / 1000),
+        (worker.notice_events, EVENTS_EVERY_S),
         (worker.release_expired, RELEASE_EVERY_S),
         (worker.lead, LEAD_EVERY_S),
     ):

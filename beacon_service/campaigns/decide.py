@@ -96,6 +96,8 @@ class Question(Struct, frozen=True, dict=True):
     organisation_zone: ZoneInfo = UTC_ZONE
     about: About = NOBODY
     groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
+    good_until: datetime | None = None  # of a moment that waited
+    still_so: bool = True  # whether what it waited for still holds
     counts: list[tuple[str, str, int, int]] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
     _standings: dict[str, Standing] = {}
@@ -175,7 +177,13 @@ SHARED_REASONS = (Reason.CAP, Reason.POLICY, Reason.BUDGET, Reason.CODES)
 
 
 def is_fresh(question: Question, _: Campaign) -> Reason | None:
+    if question.good_until is not None:
+        return Reason.STALE if question.now > question.good_until else None
     return Reason.STALE if question.now - question.moment.at > MAX_MOMENT_AGE else None
+
+
+def is_still_so(question: Question, _: Campaign) -> Reason | None:
+    return None if question.still_so else Reason.LEFT
 
 
 def is_nth_visit(question: Question, campaign: Campaign) -> Reason | None:
@@ -286,6 +294,7 @@ def has_a_code_left(question: Question, campaign: Campaign) -> Reason | None:
 
 RULES: tuple[Rule, ...] = (
     is_fresh,
+    is_still_so,
     is_nth_visit,
     has_consent,
     is_live,

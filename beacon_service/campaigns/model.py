@@ -28,6 +28,7 @@ class Reason(StrEnum):
     """Why a campaign lost at a moment. The order is the order of the rules; `outranked` and below come after them."""
 
     STALE = "stale"  # the move is older than a moment may be
+    LEFT = "left"  # it waited, and meanwhile the customer has left the zone, or come back
     VISIT = "visit"  # not the visit that its trigger names
     NO_CONSENT = "no_consent"
     NOT_LIVE = "not_live"  # draft, paused, ended, or outside its dates
@@ -48,6 +49,7 @@ class Reason(StrEnum):
     HELD_OUT = "held_out"
     GLOBAL_HOLD_OUT = "global_hold_out"
     ONE_PER_PING = "one_per_ping"  # an earlier moment of the same ping took the one offer
+    DELAYED = "delayed"  # it is decided later
 
 
 class Outcome(IntFlag):
@@ -103,12 +105,17 @@ class Cap:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    move: str
+    move: str | None  # none: an event or an absence
     zones: frozenset[str]  # ZoneKeys
     tags: frozenset[str]  # any zone that carries one of these ...
     site: str | None = None  # ... at this site, or at any
     dwell_s: int | None = None
     nth: int | None = None  # 1: the first visit only
+    event: str | None = None  # the type of what the customer did elsewhere
+    absent_days: int | None = None  # not seen for so long
+    delay: timedelta = timedelta(0)  # decided so much later ...
+    still_there: bool = False  # ... if the customer is still in the zone
+    good_for: timedelta | None = None  # and not later than so much after that
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +269,16 @@ class Moment(msgspec.Struct, frozen=True):
     at: datetime
     seed: int
     channel: str  # response | inbox
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A moment that one campaign waits with. Its key is the moment's own, so that it waits once and is decided once."""
+
+    campaign: str
+    moment: Moment
+    due_at: datetime  # on the server's clock
+    good_until: datetime
+    still_there: bool = False
 
 
 class Charge(msgspec.Struct, frozen=True):

@@ -1,13 +1,14 @@
 """All campaigns in memory, indexed by what triggers them: a moment finds its candidates by dict lookups."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from beacon_service.campaigns.audience import compile_rule
+from beacon_service.campaigns.audiences import Audiences
 from beacon_service.campaigns.content import content_of
 from beacon_service.campaigns.model import (
     Blackout,
@@ -30,6 +31,7 @@ from beacon_service.zones.model import Zone, zone_key
 # A zone's key, or (tag, site or None for any site): what a trigger names.
 Place: TypeAlias = str | tuple[str, str | None]
 Index: TypeAlias = Mapping[tuple[Place, str, int | None], tuple[Campaign, ...]]
+_Entry: TypeAlias = tuple[Place, str, int | None]
 
 
 def _nothing() -> Mapping[Any, Any]:
@@ -44,6 +46,7 @@ class Programme:
     policy: Policy = field(default_factory=Policy)
     _by_trigger: Index = field(repr=False, default_factory=_nothing)
     _dwells: Mapping[Place, frozenset[int]] = field(repr=False, default_factory=_nothing)
+    audiences: Audiences = field(default_factory=Audiences)
 
     def updated(self, changes: Documents) -> "Programme":
         """The programme with the changes applied."""
@@ -56,11 +59,16 @@ class Programme:
                 campaigns.pop(key, None)
             else:
                 campaigns[key] = campaign_of(body)
+        audiences = self.audiences.updated(changes)
+        if changes.names("campaign", "audience"):
+            for key, predicate in audiences.of_campaigns():
+                campaigns[key] = replace(campaigns[key], audience=predicate)
         return Programme(
             MappingProxyType(campaigns),
             policy,
             _by_trigger(campaigns.values()),
             _dwell_thresholds(campaigns.values()),
+            audiences,
         )
 
     def candidates(self, zone: Zone, move: str, dwell_s: int | None) -> tuple[Campaign, ...]:
@@ -71,6 +79,19 @@ class Programme:
             for campaign in self._by_trigger.get((place, move, dwell_s), ())
         }
         return tuple(found[campaign_id] for campaign_id in sorted(found))
+
+    def after_event(self, kind: str) -> tuple[Campaign, ...]:
+        """The published campaigns that an event of that type triggers, by id."""
+        return tuple(one for one in self._published() if one.trigger.event == kind)
+
+    def of_absence(self) -> tuple[Campaign, ...]:
+        """The published campaigns that an absence triggers, by id."""
+        return tuple(one for one in self._published() if one.trigger.absent_days is not None)
+
+    def _published(self) -> list[Campaign]:
+        return [
+            self.campaigns[key] for key in sorted(self.campaigns) if self.campaigns[key].status == "published"
+        ]
 
     def dwells(self, zone: Zone) -> tuple[int, ...]:
         """The thresholds that a stay in the zone arms: its own and published campaigns', ascending."""
@@ -88,12 +109,12 @@ def _named(trigger: Trigger) -> list[Place]:
 
 
 def _by_trigger(campaigns: Iterable[Campaign]) -> Index:
-    index: dict[tuple[Place, str, int | None], tuple[Campaign, ...]] = {}
+    index: dict[_Entry, tuple[Campaign, ...]] = {}
     for campaign in campaigns:
-        if campaign.status == "draft":
+        if campaign.status == "draft" or campaign.trigger.move is None:
             continue
         for place in _named(campaign.trigger):
-            key = (place, campaign.trigger.move, campaign.trigger.dwell_s)
+            key: _Entry = (place, campaign.trigger.move, campaign.trigger.dwell_s)
             index[key] = (*index.get(key, ()), campaign)
     return MappingProxyType(index)
 
@@ -157,12 +178,17 @@ def _instant(value: str | None) -> datetime | None:
 
 def _trigger(body: Body) -> Trigger:
     return Trigger(
-        move=body["move"],
+        move=body.get("move"),
         zones=frozenset(zone_key(zone["site"], zone["zone"]) for zone in body.get("zones") or ()),
         tags=frozenset(body.get("tags") or ()),
         site=body.get("site"),
         dwell_s=body.get("dwell_s"),
         nth=body.get("nth"),
+        event=body.get("event"),
+        absent_days=body.get("absent_days"),
+        delay=timedelta(seconds=body.get("delay_s") or 0),
+        still_there=body.get("recheck") == "still_in_zone",
+        good_for=_seconds(body.get("good_for_s")),
     )
 
 

@@ -67,7 +67,7 @@ class QuietIn(Document):
     start: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
     tz: Literal["site", "customer", "organisation"] | TimeZone = "site"
-    then: Literal["drop", "inbox"] = Field(
+    then: Literal["drop", "inbox", "hold"] = Field(
         default="drop",
-        description="What becomes of an offer: it is not made, or goes to the inbox in silence.",
+        description="What becomes of an offer: it is not made, goes to the inbox in silence, or is decided afterwards.",
     )

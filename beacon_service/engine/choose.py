@@ -8,15 +8,16 @@ from typing import NamedTuple
 import msgspec
 
 from beacon_service.campaigns.decide import Question, Shared, decide
-from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason
-from beacon_service.campaigns.writing import About
+from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason, Waiting
+from beacon_service.campaigns.waiting import delayed, held
+from beacon_service.campaigns.writing import NOBODY, About
 from beacon_service.customers.model import Installation
-from beacon_service.engine.model import Catalogue, Cause, Event, Followed, Ping, Tick, Told, World
+from beacon_service.engine.model import Catalogue, Due, Event, Followed, Mover, Ping, Tick, Told, World
 from beacon_service.hours import zone_of
 from beacon_service.ids import derived_uuid, derived_uuid7
 from beacon_service.visits.join import join
 from beacon_service.visits.model import Move, Visit
-from beacon_service.zones.model import Zone, ZoneKey, split_zone_key
+from beacon_service.zones.model import Zone, ZoneKey, split_zone_key, zone_key
 
 _NOTHING_TOLD = Told()
 
@@ -53,6 +54,8 @@ class _SecondPass:
     granted: dict[int, list[Grant]] = field(default_factory=dict)
 
     def tell(self, one: Followed) -> Told:
+        if isinstance(one.cause, Due):
+            return self._tell_due(one.cause)
         if not one.moves:
             return _NOTHING_TOLD
         installation = self.world.installations[one.cause.installation_key]
@@ -73,8 +76,40 @@ class _SecondPass:
             candidates = self.catalogue.programme.candidates(zone, move.type, move.dwell_s)
             if candidates:
                 chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
-        quiet = not chances or self._in_sensitive_zone(installation.customer_key)
-        return Told(tuple(events), () if quiet else self._decide_all(chances))
+        if not chances or self._in_sensitive_zone(installation.customer_key):
+            return Told(tuple(events))
+        return self._decide_all(tuple(events), chances)
+
+    def _tell_due(self, cause: Due) -> Told:
+        """Decide for the one campaign that waited; where nothing may be decided any more the moment is gone."""
+        installation, waiting = self.world.installations[cause.installation_key], cause.waiting
+        key = installation.customer_key
+        self.memories.setdefault(key, self.world.memories[key])
+        moment = msgspec.structs.replace(waiting.moment, customer_key=key)
+        zone = self.catalogue.places.zones.get(zone_key(moment.site, moment.zone)) if moment.zone else None
+        campaign = self.catalogue.programme.campaigns.get(waiting.campaign)
+        if (
+            campaign is None
+            or self._in_sensitive_zone(key)
+            or (moment.zone and (zone is None or zone.sensitive))
+        ):
+            return _NOTHING_TOLD
+        question = msgspec.structs.replace(
+            self._question(zone, moment),
+            good_until=waiting.good_until,
+            still_so=not waiting.still_there or self._still_so(moment),
+        )
+        decision = decide(question, [campaign])
+        self._remember(decision)
+        return Told((), (decision,), held(question, [campaign], decision))
+
+    def _still_so(self, moment: Moment) -> bool:
+        """Whether the customer is still in the zone; or, of an absence, still away."""
+        visits = self.memories[moment.customer_key].visits
+        if moment.zone:
+            visit = visits.get(zone_key(moment.site, moment.zone))
+            return visit is not None and visit.open > 0
+        return all(visit.open == 0 and (visit.left_at or moment.at) <= moment.at for visit in visits.values())
 
     def _join(self, customer_key: int, move: Move) -> tuple[Visit | None, Visit]:
         """Counts the move into the visits to its zone and its site: (the zone's if it is a moment, the site's)."""
@@ -97,7 +132,7 @@ class _SecondPass:
         return bool(sensitive) and any(visits[place].open for place in visits.keys() & sensitive)
 
     def _event(
-        self, installation: Installation, cause: Cause, move: Move, made_by: str, name: tuple[object, ...]
+        self, installation: Installation, cause: Mover, move: Move, made_by: str, name: tuple[object, ...]
     ) -> Event:
         site, zone = split_zone_key(ZoneKey(move.zone))
         return Event(
@@ -110,25 +145,36 @@ class _SecondPass:
             cause=made_by,
         )
 
-    def _decide_all(self, chances: Sequence[_Chance]) -> tuple[Decision, ...]:
-        """Deepest zone first, at most one offer for all of them."""
+    def _decide_all(self, events: tuple[Event, ...], chances: Sequence[_Chance]) -> Told:
+        """Deepest zone first, at most one offer for all of them; what is delayed waits."""
         decisions: list[Decision] = []
+        waiting: list[Waiting] = []
         offered = False
         for zone, moment, candidates in sorted(chances, key=lambda chance: -chance.zone.depth):
             question = self._question(zone, moment)
+            later = [campaign for campaign in candidates if campaign.trigger.delay]
+            now = [campaign for campaign in candidates if not campaign.trigger.delay]
             if offered:
-                lost = {campaign.id: Reason.ONE_PER_PING.value for campaign in candidates}
+                lost = {campaign.id: Reason.ONE_PER_PING.value for campaign in now}
                 decision = msgspec.structs.replace(decide(question, ()), reasons=lost)
             else:
-                decision = decide(question, candidates)
+                decision = decide(question, now)
+                waiting += held(question, now, decision)
+            if later:
+                put_off, reasons = delayed(question, later)
+                waiting += put_off
+                decision = msgspec.structs.replace(decision, reasons={**decision.reasons, **reasons})
             self._remember(decision)
             offered = offered or decision.offer is not None
             decisions.append(decision)
-        return tuple(decisions)
+        return Told(events, tuple(decisions), tuple(waiting))
 
-    def _question(self, zone: Zone, moment: Moment) -> Question:
+    def _question(self, zone: Zone | None, moment: Moment) -> Question:
+        """Without a zone it is an event or an absence: nobody is anywhere, and the clock is the customer's."""
         customer = self.world.customers[moment.customer_key]
         policy, memory = self.catalogue.programme.policy, self.memories[customer.key]
+        customer_zone = zone_of(self.world.installations[moment.installation_key].time_zone)
+        places = self.catalogue.places
         return Question(
             moment=moment,
             attributes=customer.attributes,
@@ -136,22 +182,24 @@ class _SecondPass:
             ledger=(*self.world.ledgers.get(customer.key, ()), *self.granted.get(customer.key, ())),
             arms=memory.arms,
             now=self.now,
-            time_zone=self.catalogue.places.sites[zone.site].time_zone,
+            time_zone=places.sites[zone.site].time_zone if zone else customer_zone or policy.time_zone,
             policy=policy,
             shared=self.shared,
-            hours=self.catalogue.places.hours(zone),
+            hours=places.hours(zone) if zone else None,
             location=customer.location,
             visits=self.memories[customer.key].visits,
             events=customer.events,
             lists=customer.lists,
-            customer_zone=zone_of(self.world.installations[moment.installation_key].time_zone),
+            customer_zone=customer_zone,
             organisation_zone=policy.time_zone,
             about=self._about(zone, moment, customer.id),
             groups=memory.groups,
         )
 
-    def _about(self, zone: Zone, moment: Moment, customer_id: str) -> About:
+    def _about(self, zone: Zone | None, moment: Moment, customer_id: str) -> About:
         installation = self.world.installations[moment.installation_key]
+        if zone is None:
+            return msgspec.structs.replace(NOBODY, customer_id=customer_id, locale=installation.locale)
         site = self.catalogue.places.sites[zone.site]
         return About(customer_id, installation.locale, site.name, zone.name, tuple(sorted(zone.tags)))
 
@@ -189,7 +237,7 @@ class _SecondPass:
         return {campaign.group: campaign.id for campaign in campaigns if campaign.group is not None}
 
 
-def _moment(name: tuple[object, ...], event: Event, cause: Cause, visit: Visit, site_visit: Visit) -> Moment:
+def _moment(name: tuple[object, ...], event: Event, cause: Mover, visit: Visit, site_visit: Visit) -> Moment:
     return Moment(
         key=derived_uuid("moment", *name),
         customer_key=event.customer_key,
@@ -206,7 +254,7 @@ def _moment(name: tuple[object, ...], event: Event, cause: Cause, visit: Visit, 
     )
 
 
-def _name(cause: Cause, made_by: str, move: Move) -> tuple[object, ...]:
+def _name(cause: Mover, made_by: str, move: Move) -> tuple[object, ...]:
     """What names a move for ever: a timer is named by when it was due, whoever fires it; a ping's move by the ping."""
     about = (move.zone, move.type, move.dwell_s, move.at.isoformat())
     if made_by == "timer" or isinstance(cause, Tick):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from beacon_service.customers.model import Installation
-from beacon_service.engine.model import Catalogue, Cause, Followed, Tick, World
+from beacon_service.engine.model import Catalogue, Followed, Mover, Tick, World
 from beacon_service.positioning.locate import Remembered, Sensed, locate_all, sense
 from beacon_service.visits.advance import advance, fire
 from beacon_service.visits.model import Move, Presence
@@ -19,7 +19,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 def follow(
-    catalogue: Catalogue, world: World, causes: Sequence[Cause], now: datetime
+    catalogue: Catalogue, world: World, causes: Sequence[Mover], now: datetime
 ) -> tuple[tuple[Followed, ...], dict[int, Presence]]:
     """Screen, locate and advance each cause in order; returns them and the presences that changed.
 
@@ -49,15 +49,15 @@ def follow(
 class _Halfway(NamedTuple):
     """A cause half-way through the first pass: screened, its timers fired, its zones not asked yet."""
 
-    cause: Cause
+    cause: Mover
     verdict: Verdict
     moves: tuple[tuple[Move, str], ...] = ()
     sensed: Sensed = NOTHING
 
 
-def _waves(causes: Sequence[Cause]) -> list[dict[int, Cause]]:
+def _waves(causes: Sequence[Mover]) -> list[dict[int, Mover]]:
     """The n-th cause of every installation, by its place, for n = 1, 2 ..."""
-    waves: list[dict[int, Cause]] = []
+    waves: list[dict[int, Mover]] = []
     turn: dict[int, int] = {}
     for place, cause in enumerate(causes):
         number = turn.get(cause.installation_key, 0)
@@ -72,7 +72,7 @@ def _sense(
     catalogue: Catalogue,
     installation: Installation,
     presences: dict[int, Presence],
-    cause: Cause,
+    cause: Mover,
     now: datetime,
 ) -> _Halfway:
     """Screen, and fire the timers that were due before; what a rejected ping says is looked at no further."""

@@ -10,7 +10,7 @@ import msgspec
 
 from beacon_service.campaigns.caps import ledger_span
 from beacon_service.campaigns.decide import Shared
-from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Policy
+from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Policy, Waiting
 from beacon_service.campaigns.programme import Programme
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.visits.model import Move, Presence
@@ -77,7 +77,16 @@ class Tick(msgspec.Struct, frozen=True):
     seed: int
 
 
-Cause = Ping | Tick
+class Due(msgspec.Struct, frozen=True):
+    """A moment that has waited long enough; no ping comes with it."""
+
+    installation_key: int
+    waiting: Waiting
+    seed: int
+
+
+Mover = Ping | Tick  # of what may move somebody
+Cause = Mover | Due
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,7 @@ class Told(msgspec.Struct, frozen=True):
 
     events: tuple[Event, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ SELECT DISTINCT customer_key FROM consents WHERE kind = 'marketing' AND customer
 """
 
 # Tables that say whose something is now; each has an index on its customer.
-OWNED = ("installations", "consents", "moves", "decisions", "grants", "events")
+OWNED = ("installations", "consents", "moves", "decisions", "grants", "waiting", "events")
 
 ABSORBED = """
 SELECT (body ->> 'from')::bigint FROM changes
@@ -59,6 +59,7 @@ ERASE = (
         " AND customer_key = ANY(%(keys)s::bigint[])"
     ),
     "DELETE FROM moves WHERE customer_key = ANY(%(keys)s::bigint[])",
+    "DELETE FROM waiting WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM events WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM snapshot_rows WHERE customer_key = ANY(%(keys)s::bigint[])",
     "UPDATE changes SET body = '{}' WHERE customer_key = ANY(%(keys)s::bigint[])",

@@ -76,4 +76,6 @@ def save_results(
         version = given.catalogue.version
         statements.append(store.save_decisions(decisions, evidence, now=given.now, version=version))
         statements.extend(tallies.spend(decision for decision, _ in decisions))
+    if waiting := [put_off for one in told for put_off in one.waiting]:
+        statements.append(store.save_waiting(waiting))
     return statements

@@ -156,7 +156,8 @@ WHERE presence.installation_key = given.installation_key AND presence.installati
 
 SAVE_MOVES = """
 WITH remembered AS (
-    UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)b::bigint
+    UPDATE customers SET memory = given.memory, last_seq = currval('step_seq') + %(last)b::bigint,
+        seen_on = CASE WHEN %(moved)b::boolean THEN %(now)b::timestamptz::date ELSE seen_on END
     FROM unnest(%(customers)b::bigint[], %(memories)b::json[]) AS given (key, memory)
     WHERE customers.key = given.key AND customers.key = ANY(%(customers)b::bigint[])
 )
@@ -221,6 +222,29 @@ FROM unnest(%(keys)b::text[], %(amounts)b::bigint[], %(besides)b::bigint[], %(li
     AS given (key, amount, beside, limit_)
 WHERE tallies.key = given.key AND tallies.key = ANY(%(keys)b::text[])
 """
+
+SAVE_WAITING = """
+INSERT INTO waiting (key, campaign, customer_key, installation_key, due_at, body)
+SELECT * FROM unnest(
+    %(keys)b::uuid[], %(campaigns)b::text[], %(customers)b::bigint[], %(installations)b::bigint[],
+    %(dues)b::timestamptz[], %(bodies)b::json[]
+)
+ON CONFLICT (key) DO NOTHING
+"""
+
+# In the order in which they came due, so that nobody waits for ever behind others.
+DUE_WAITING = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
+SELECT i.key, i.id, i.customer_key, i.token_hash, false, w.body
+FROM held, waiting w
+JOIN installations i ON i.key = w.installation_key
+JOIN customers c ON c.key = i.customer_key
+WHERE w.due_at <= %(now)b::timestamptz
+ORDER BY w.due_at, c.key LIMIT %(most)b::bigint
+FOR UPDATE OF c, w SKIP LOCKED
+"""
+
+END_WAITING = "DELETE FROM waiting WHERE key = ANY(%(keys)b::uuid[])"
 
 DUE_INSTALLATIONS = """
 WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from beacon_service.campaigns.model import Decision, Grant, Granted, Memory
+from beacon_service.campaigns.model import Decision, Grant, Granted, Memory, Waiting
 from beacon_service.configuration.store import CATALOGUE_LOCK
 from beacon_service.customers.events import EventCount
 from beacon_service.customers.model import Customer, Installation
@@ -28,6 +28,7 @@ DEDUPE_DAYS = 4
 
 _presence = msgspec.json.Decoder(Presence)
 _memory = msgspec.json.Decoder(Memory)
+_waiting = msgspec.json.Decoder(Waiting)
 _attributes = msgspec.json.Decoder(dict[str, Any])
 _events = msgspec.json.Decoder(dict[str, EventCount])
 
@@ -133,6 +134,30 @@ def save_ticks(
     return Statement(sql.SAVE_TICKS, params)
 
 
+def save_waiting(waiting: Sequence[Waiting]) -> Statement:
+    moments = [one.moment for one in waiting]
+    params = {
+        "keys": [moment.key for moment in moments],
+        "campaigns": [one.campaign for one in waiting],
+        "customers": [moment.customer_key for moment in moments],
+        "installations": [moment.installation_key for moment in moments],
+        "dues": [one.due_at for one in waiting],
+        "bodies": list(waiting),
+    }
+    return Statement(sql.SAVE_WAITING, params)
+
+
+def lock_waiting(connection: Connection, *, now: datetime, most: int) -> list[tuple[Presented, Waiting]]:
+    """What is due, with the phone that it is for; the customers locked, those that others have locked left to them."""
+    params = {"lock": CATALOGUE_LOCK, "now": now, "most": most}
+    (rows,) = round_trip(connection, [Statement(sql.DUE_WAITING, params)])
+    return [(Presented(*phone), _waiting.decode(body)) for *phone, body in rows]
+
+
+def end_waiting(waiting: Sequence[Waiting]) -> Statement:
+    return Statement(sql.END_WAITING, {"keys": [one.moment.key for one in waiting]})
+
+
 def rearm(presences: Mapping[int, Presence]) -> Statement:
     """Wake them when their timers are really due."""
     ticks = [tick_at(presence) for presence in presences.values()]
@@ -147,6 +172,7 @@ def save_moves(
     params = {
         "now": now,
         "last": last,
+        "moved": bool(events),
         "customers": list(memories),
         "memories": list(memories.values()),
         "ids": [event.id for event, _ in events],
@@ -185,8 +211,8 @@ def save_decisions(
         "places": [place for _, place in decisions],
         "customers": [moment.customer_key for moment in moments],
         "installations": [moment.installation_key for moment in moments],
-        "sites": [moment.site for moment in moments],
-        "zones": [moment.zone for moment in moments],
+        "sites": [moment.site or None for moment in moments],
+        "zones": [moment.zone or None for moment in moments],
         "moves": [moment.move for moment in moments],
         "dwells": [moment.dwell_s for moment in moments],
         "visits": [moment.visit for moment in moments],
@@ -218,7 +244,7 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
         "grant_customers": [decision.moment.customer_key for decision, _, _ in rows],
         "grant_offers": [grant.offer_id for _, grant, _ in rows],
         "grant_arms": [grant.arm for _, grant, _ in rows],
-        "grant_sites": [decision.moment.site for decision, _, _ in rows],
+        "grant_sites": [decision.moment.site or None for decision, _, _ in rows],
         "grant_policies": [grant.policy for _, grant, _ in rows],
         "grant_places": [place for _, _, place in rows],
         "grant_closes": [grant.closes_at for _, grant, _ in rows],

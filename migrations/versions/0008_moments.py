@@ -17,6 +17,29 @@ ALTER TABLE grants
 ALTER TABLE campaigns
     DROP CONSTRAINT campaigns_status_check,
     ADD CONSTRAINT campaigns_status_check CHECK (status IN ('draft', 'published', 'paused', 'ended', 'archived'));
+-- Moments that are not decided yet: delayed, held, after an event, of absence.
+CREATE TABLE waiting (
+    key uuid PRIMARY KEY,                   -- the moment's: it waits once
+    campaign text NOT NULL,
+    customer_key bigint NOT NULL,
+    installation_key bigint NOT NULL,
+    due_at timestamptz NOT NULL,
+    body json NOT NULL                      -- campaigns.model.Waiting
+);
+CREATE INDEX waiting_due ON waiting (due_at);
+CREATE INDEX waiting_customer ON waiting (customer_key);
+
+-- What has no place is decided too.
+ALTER TABLE decisions ALTER COLUMN site DROP NOT NULL, ALTER COLUMN zone DROP NOT NULL;
+ALTER TABLE grants ALTER COLUMN site DROP NOT NULL;
+
+-- The day (UTC) on which a customer was last noticed: written once a day, so that it costs moves nothing.
+ALTER TABLE customers ADD COLUMN seen_on date;
+CREATE INDEX customers_seen ON customers (seen_on) WHERE seen_on IS NOT NULL;
+-- Whether an event has been looked at for what it triggers.
+ALTER TABLE events ADD COLUMN noticed boolean NOT NULL DEFAULT false;
+CREATE INDEX events_unnoticed ON events (received_at) WHERE NOT noticed;
+
 -- Who changed what, newest first.
 CREATE INDEX catalogue_log_at ON catalogue_log (at);
 """

@@ -61,10 +61,11 @@ def offer_document(id_="coffee", **fields):
     return {"id": id_} | plain | {"expires_after_s": 3600} | fields
 
 
-def trigger_document(*zones, move="entered", tags=(), site=None, dwell_s=None, nth=None):
+def trigger_document(*zones, move="entered", tags=(), site=None, dwell_s=None, nth=None, **fields):
     """Zones are written "shop/cafe"."""
     named = [dict(zip(("site", "zone"), zone.split("/"), strict=True)) for zone in zones]
-    return {"move": move, "zones": named, "tags": list(tags), "site": site, "dwell_s": dwell_s, "nth": nth}
+    plain = {"move": move, "zones": named, "tags": list(tags), "site": site, "dwell_s": dwell_s, "nth": nth}
+    return plain | fields
 
 
 def campaign_document(id_="coffee", *, trigger=None, **fields):

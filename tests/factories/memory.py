@@ -9,7 +9,7 @@ import msgspec
 
 from beacon_service.campaigns.codes import is_pool, pool_key
 from beacon_service.campaigns.model import IMPLIED, Grant, Memory, Outcome, Tally
-from beacon_service.engine import Ping, Tick, World, follow
+from beacon_service.engine import Due, Followed, Ping, Tick, World, follow
 from beacon_service.pings.hand_out import with_codes
 from beacon_service.pings.schema import Unreadable, parse
 from beacon_service.pings.settle import Given, settle
@@ -53,6 +53,7 @@ class MemoryService:
     memories: dict = field(default_factory=dict)
     grants: list = field(default_factory=list)  # (customer key, Grant)
     decided: list = field(default_factory=list)  # (decision, campaign) of each of them
+    waiting: dict = field(default_factory=dict)  # key of a moment -> Waiting
     seen: dict = field(default_factory=dict)
     events: list = field(default_factory=list)
     decisions: list = field(default_factory=list)
@@ -112,6 +113,17 @@ class MemoryService:
         due.sort(key=lambda one: (one.customer_key, one.key))
         causes = [Tick(one.key, now - one.presence.lag, self.seed()) for one in due]
         self._keep(self._step(causes, now)[1])
+        self._decide_due(now)
+
+    def _decide_due(self, now):
+        due = sorted(
+            (one for one in self.waiting.values() if one.due_at <= now),
+            key=lambda one: (one.due_at, one.moment.customer_key),
+        )
+        causes = [Due(one.moment.installation_key, one, self.seed()) for one in due]
+        self._keep(self._settle([Followed(cause, "accepted") for cause in causes], now))
+        for one in due:
+            del self.waiting[one.moment.key]
 
     def report(self, phone, outcome, now):
         """What became of the last offer that the phone was made."""
@@ -123,24 +135,30 @@ class MemoryService:
                 self.grants[place] = owner, msgspec.structs.replace(grant, outcomes=bits)
 
     def _step(self, causes, now):
-        world = World(
-            installations={one.key: one for one in self.installations.values()},
-            customers=self.customers,
-            memories={key: self.memories.get(key, Memory()) for key in self.customers},
-            ledgers={key: [grant for owner, grant in self.grants if owner == key] for key in self.customers},
-        )
-        followed, presences = follow(self.catalogue, world, causes, now)
-        given = Given(now, self.catalogue, self.seed)
-        told, memories = settle(given, world, followed, self._tallies, self._give_codes)
+        followed, presences = follow(self.catalogue, self._world(), causes, now)
+        told = self._settle(followed, now)
         for name, one in self.installations.items():
             presence = presences.get(one.key, one.presence)
             self.installations[name] = msgspec.structs.replace(one, presence=presence)
+        return followed, told
+
+    def _settle(self, followed, now):
+        given = Given(now, self.catalogue, self.seed)
+        told, memories = settle(given, self._world(), followed, self._tallies, self._give_codes)
         self.memories |= memories
         for decision in (decision for one in told for decision in one.decisions):
             for grant in decision.grants:
                 self.grants.append((decision.moment.customer_key, _ledger_row(decision, grant, now)))
                 self.decided.append((decision.id, grant.campaign))
-        return followed, told
+        return told
+
+    def _world(self):
+        return World(
+            installations={one.key: one for one in self.installations.values()},
+            customers=self.customers,
+            memories={key: self.memories.get(key, Memory()) for key in self.customers},
+            ledgers={key: [grant for owner, grant in self.grants if owner == key] for key in self.customers},
+        )
 
     def _tallies(self, charges):
         counted = tallies(self.grants, {key: one for key, one in charges.items() if not is_pool(key)})
@@ -159,6 +177,7 @@ class MemoryService:
     def _keep(self, told):
         self.events += [event for one in told for event in one.events]
         self.decisions += [decision for one in told for decision in one.decisions]
+        self.waiting |= {put_off.moment.key: put_off for one in told for put_off in one.waiting}
 
 
 def _ledger_row(decision, grant, now):

@@ -6,6 +6,7 @@ from beacon_service.db import db, transaction
 from beacon_service.pings.api import CATALOGUE
 from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import tick
+from beacon_service.pings.waiting import decide_due
 from tests.factories.scenarios import NAMES, Decided, in_time, load
 from tests.factories.shop import Shop
 
@@ -41,6 +42,8 @@ def fire_timers(live):
         cache.refresh(db.engine, wanted=1)
         with transaction(db.engine) as connection:
             tick(connection, Given(live.clock.now(), cache.current, service.seed))
+        with transaction(db.engine) as connection:
+            decide_due(connection, Given(live.clock.now(), cache.current, service.seed))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -27,6 +27,7 @@ def at(**ago):
 # What it takes to break each rule: (of the question, of the campaign). Together they break all.
 BREAKS = {
     Reason.STALE: ({"at": NOW - MAX_MOMENT_AGE - MICROSECOND}, {}),
+    Reason.LEFT: ({"still_so": False}, {}),
     Reason.VISIT: ({"visit": 2}, {"trigger": trigger_document("shop/cafe", nth=1)}),
     Reason.NO_CONSENT: ({"marketing": False}, {}),
     Reason.NOT_LIVE: ({}, {"status": "paused"}),

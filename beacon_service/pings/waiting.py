@@ -1,0 +1,40 @@
+"""The worker's look at moments that wait: those that are due are decided, as if they came about now.
+
+Any worker may look, several at once: each takes customers that nobody holds, and a moment's row is gone in the same
+transaction that keeps its decision.
+"""
+
+from beacon_service.db import Connection, finish
+from beacon_service.engine import Due, Followed
+from beacon_service.pings import store
+from beacon_service.pings.hand_out import CodeTaker
+from beacon_service.pings.records import still_holds
+from beacon_service.pings.settle import Given, save_results, settle
+from beacon_service.pings.tallies import TallyLocks
+
+# As many moments as one transaction may hold customers locked for without making pings wait noticeably.
+MOST = 200
+
+
+def decide_due(connection: Connection, given: Given) -> int:
+    """Decide what is due at `given.now`; answers how many moments that were, at most `MOST`."""
+    due = store.lock_waiting(connection, now=given.now, most=MOST)
+    if not due:
+        return 0
+    phones = {phone.key: phone for phone, _ in due}
+    since = given.catalogue.ledger_since(given.now)
+    loaded = store.load(connection, phones.values(), [], today=given.now.date(), ledger_since=since)
+    still_holds(loaded, phones.values(), given.catalogue.version)
+    causes = [Due(phone.key, waiting, given.seed()) for phone, waiting in due]
+    followed = [Followed(cause, "accepted") for cause in causes]
+    locks = TallyLocks(connection), CodeTaker(connection, given.now)
+    told, memories = settle(given, loaded.world, followed, *locks)
+    ticks = [(phone.customer_key, _body(cause)) for (phone, _), cause in zip(due, causes, strict=True)]
+    saved = save_results(given, told, memories, [None] * len(due))
+    over = store.end_waiting([waiting for _, waiting in due])
+    finish(connection, [store.save_ticks(ticks, {}, now=given.now), *saved, over])
+    return len(due)
+
+
+def _body(cause: Due) -> dict[str, object]:
+    return {"installation": cause.installation_key, "waited": cause.waiting, "seed": cause.seed}
