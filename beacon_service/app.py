@@ -15,7 +15,9 @@ from beacon_service import cluster, logs, probes
 from beacon_service.auth import access
 from beacon_service.auth.rates import RateLimits
 from beacon_service.campaigns import api as campaigns
+from beacon_service.campaigns import audience_api as audiences
 from beacon_service.campaigns import codes_api as codes
+from beacon_service.campaigns import lists_api as lists
 from beacon_service.clock import Clock, SystemClock
 from beacon_service.configuration import audit_api as audit
 from beacon_service.customers import api as customers
@@ -52,6 +54,8 @@ BLUEPRINTS = (
     beacons.blueprint,
     positioning.blueprint,
     campaigns.blueprint,
+    audiences.blueprint,
+    lists.blueprint,
     codes.blueprint,
     audit.blueprint,
     customers.blueprint,

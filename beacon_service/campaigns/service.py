@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from beacon_service.campaigns import store
+from beacon_service.campaigns.audience_service import reference_flaws
 from beacon_service.campaigns.codes_service import pool_flaws
 from beacon_service.campaigns.publishing import plan_flaws
 from beacon_service.campaigns.unready import text_flaws
@@ -122,6 +123,8 @@ def _status_flaws(editions: Sequence[Edition], body: Body) -> Iterator[Flaw]:
 
 def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
     yield from _trigger_flaws(session, body)
+    if body["status"] in {"draft", "published"} and body.get("audience"):
+        yield from reference_flaws(session, body["audience"], ("audience",))
     if body["status"] in {"draft", "published"}:
         yield from pool_flaws(session, body["offers"])
     if body["status"] == "published":

@@ -6,7 +6,17 @@ from datetime import datetime
 from typing import Any, Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal[
-    "site", "floor", "zone", "beacon", "campaign", "policy", "phone", "radio_map", "code_pool"
+    "site",
+    "floor",
+    "zone",
+    "beacon",
+    "campaign",
+    "policy",
+    "phone",
+    "radio_map",
+    "code_pool",
+    "audience",
+    "list",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Body: TypeAlias = Mapping[str, Any]
