@@ -26,6 +26,7 @@ from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
 from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
+from beacon_service.pings import dry_run_api as dry_run
 from beacon_service.pings import regions_api as regions
 from beacon_service.pings.describe import describe as describe_pings
 from beacon_service.positioning import api as positioning
@@ -63,6 +64,7 @@ BLUEPRINTS = (
     identity.blueprint,
     pings.blueprint,
     regions.blueprint,
+    dry_run.blueprint,
     delivery.blueprint,
     reports.blueprint,
 )

@@ -79,8 +79,13 @@ def _entry(edit: LoggedEdit) -> dict[str, Any]:
     action = "deleted" if edit.after is None else "changed" if edit.before is not None else "created"
     changes = changes_between(dict(edit.before), dict(edit.after)) if edit.before and edit.after else ()
     return {
-        "version": edit.version, "at": edit.at, "actor": edit.actor, "kind": edit.kind, "key": edit.key,
-        "action": action, "changes": [change._asdict() for change in changes],
+        "version": edit.version,
+        "at": edit.at,
+        "actor": edit.actor,
+        "kind": edit.kind,
+        "key": edit.key,
+        "action": action,
+        "changes": [change._asdict() for change in changes],
     }
 
 

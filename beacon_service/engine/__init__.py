@@ -11,7 +11,7 @@ from datetime import datetime
 
 from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Tally, TallyKey
-from beacon_service.engine.choose import choose
+from beacon_service.engine.choose import ask, choose
 from beacon_service.engine.follow import follow
 from beacon_service.engine.model import (
     CODE_VERSION,
@@ -41,6 +41,7 @@ __all__ = [
     "Tick",
     "Told",
     "World",
+    "ask",
     "choose",
     "follow",
     "step",

@@ -34,6 +34,15 @@ def choose(
     return tuple(second.tell(one) for one in followed), second.memories
 
 
+def ask(catalogue: Catalogue, world: World, moment: Moment, now: datetime, shared: Shared) -> Decision:
+    """What would be decided at a moment that may never be: nobody moved, and nothing is remembered of it."""
+    second = _SecondPass(catalogue, world, now, shared, dict(world.memories))
+    zone = catalogue.places.zones[zone_key(moment.site, moment.zone)]
+    silent = zone.sensitive or second.is_in_sensitive_zone(moment.customer_key)
+    candidates = () if silent else catalogue.programme.candidates(zone, moment.move, moment.dwell_s)
+    return decide(second.question(zone, moment), candidates)
+
+
 class _Chance(NamedTuple):
     """A moment at which some campaigns may speak."""
 
@@ -76,7 +85,7 @@ class _SecondPass:
             candidates = self.catalogue.programme.candidates(zone, move.type, move.dwell_s)
             if candidates:
                 chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
-        if not chances or self._in_sensitive_zone(installation.customer_key):
+        if not chances or self.is_in_sensitive_zone(installation.customer_key):
             return Told(tuple(events))
         return self._decide_all(tuple(events), chances)
 
@@ -90,12 +99,12 @@ class _SecondPass:
         campaign = self.catalogue.programme.campaigns.get(waiting.campaign)
         if (
             campaign is None
-            or self._in_sensitive_zone(key)
+            or self.is_in_sensitive_zone(key)
             or (moment.zone and (zone is None or zone.sensitive))
         ):
             return _NOTHING_TOLD
         question = msgspec.structs.replace(
-            self._question(zone, moment),
+            self.question(zone, moment),
             good_until=waiting.good_until,
             still_so=not waiting.still_there or self._still_so(moment),
         )
@@ -125,7 +134,7 @@ class _SecondPass:
         self.memories[customer_key] = msgspec.structs.replace(memory, visits=visits)
         return visit if is_moment else None, visits[site]
 
-    def _in_sensitive_zone(self, customer_key: int) -> bool:
+    def is_in_sensitive_zone(self, customer_key: int) -> bool:
         """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
         sensitive = self.catalogue.places.sensitive
         visits = self.memories[customer_key].visits
@@ -151,7 +160,7 @@ class _SecondPass:
         waiting: list[Waiting] = []
         offered = False
         for zone, moment, candidates in sorted(chances, key=lambda chance: -chance.zone.depth):
-            question = self._question(zone, moment)
+            question = self.question(zone, moment)
             later = [campaign for campaign in candidates if campaign.trigger.delay]
             now = [campaign for campaign in candidates if not campaign.trigger.delay]
             if offered:
@@ -169,7 +178,7 @@ class _SecondPass:
             decisions.append(decision)
         return Told(events, tuple(decisions), tuple(waiting))
 
-    def _question(self, zone: Zone | None, moment: Moment) -> Question:
+    def question(self, zone: Zone | None, moment: Moment) -> Question:
         """Without a zone it is an event or an absence: nobody is anywhere, and the clock is the customer's."""
         customer = self.world.customers[moment.customer_key]
         policy, memory = self.catalogue.programme.policy, self.memories[customer.key]

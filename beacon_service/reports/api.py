@@ -11,12 +11,21 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from beacon_service.auth import TOKEN_HEADER, principal, requires, requires_key
+from beacon_service.customers.service import check_id, customer
 from beacon_service.customers.store import find_installation
 from beacon_service.db import db, transaction
 from beacon_service.errors import BadRequest, NotFound, Unauthenticated
 from beacon_service.reports import store
 from beacon_service.reports.explain import all_campaigns, explained, short
-from beacon_service.reports.schema import DecisionPage, ExplainQuery, Explanation, MovePage, SinceQuery
+from beacon_service.reports.schema import (
+    DecisionPage,
+    DecisionQuery,
+    DecisionsQuery,
+    ExplainQuery,
+    Explanation,
+    MovePage,
+    SinceQuery,
+)
 from beacon_service.web import page
 
 if TYPE_CHECKING:
@@ -55,7 +64,7 @@ def explain_decision(decision_id: UUID, query: ExplainQuery) -> ResponseReturnVa
 
 
 @blueprint.get("/decisions")
-@blueprint.input(SinceQuery, location="query", arg_name="query")
+@blueprint.input(DecisionQuery, location="query", arg_name="query")
 @blueprint.output(DecisionPage)
 @blueprint.doc(
     summary="Decisions in the order in which they were made",
@@ -63,9 +72,25 @@ def explain_decision(decision_id: UUID, query: ExplainQuery) -> ResponseReturnVa
     "follows the feed asks again from a few seconds back and leaves out what it has seen.",
 )
 @requires("read")
-def list_decisions(query: SinceQuery) -> ResponseReturnValue:
+def list_decisions(query: DecisionQuery) -> ResponseReturnValue:
+    return _decisions(query, query.customer)
+
+
+@blueprint.get("/customers/<customer_id>/decisions")
+@blueprint.input(DecisionsQuery, location="query", arg_name="query")
+@blueprint.output(DecisionPage)
+@blueprint.doc(summary="One customer's decisions, in the order in which they were made")
+@requires("read")
+def list_customers_decisions(customer_id: str, query: DecisionsQuery) -> ResponseReturnValue:
+    check_id(customer_id, "customer_id")
+    return _decisions(query, customer_id)
+
+
+def _decisions(query: DecisionsQuery, customer_id: str | None) -> ResponseReturnValue:
+    asked = query.model_dump() | {"offered": None if query.offered is None else query.offered == "true"}
     with transaction(db.engine) as connection:
-        found = store.decisions(connection, _after(query), query.limit + 1)
+        key = None if customer_id is None else customer(connection, customer_id).key
+        found = store.decisions(connection, asked, after=_after(query), customer=key, limit=query.limit + 1)
     return page(found, query.limit, key=lambda item: str(item["decision_id"]))
 
 

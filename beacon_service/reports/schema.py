@@ -21,6 +21,26 @@ class SinceQuery(PageQuery):
     since: Since | None = Field(default=None, description="Only what was recorded at this time or later.")
 
 
+Text = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class DecisionsQuery(SinceQuery):
+    """Which decisions; what is left out is not asked for."""
+
+    until: Since | None = Field(default=None, description="Only what was decided before this time.")
+    site: Text | None = None
+    zone: Text | None = None
+    campaign: Text | None = Field(default=None, description="It won, or it lost and is told why.")
+    reason: Text | None = Field(
+        default=None, description="Why the campaign, or any, lost: cap, audience, ..."
+    )
+    offered: Literal["true", "false"] | None = Field(default=None, description="Whether an offer was made.")
+
+
+class DecisionQuery(DecisionsQuery):
+    customer: Text | None = Field(default=None, description="A customer's id.")
+
+
 class ExplainQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -36,8 +56,8 @@ class DecisionItem(BaseModel):
     decided_at: datetime
     customer_id: str | None
     installation_id: str | None
-    site: str
-    zone: str
+    site: str | None = Field(description="Null of what came about at no place: an event, an absence.")
+    zone: str | None
     move: str
     dwell_s: int | None
     campaign: str | None
@@ -72,8 +92,8 @@ class MovePage(BaseModel):
 
 class MomentOut(BaseModel):
     key: UUID
-    site: str
-    zone: str
+    site: str | None
+    zone: str | None
     move: str
     dwell_s: int | None
     visit: int

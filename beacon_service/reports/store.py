@@ -11,6 +11,7 @@ from beacon_service.campaigns.programme import Programme
 from beacon_service.configuration import store as configuration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from beacon_service.db import Connection
@@ -47,7 +48,17 @@ SELECT d.decision_id, d.at, d.decided_at, c.id AS customer_id, i.id AS installat
 FROM decisions AS d
 LEFT JOIN customers AS c ON c.key = d.customer_key
 LEFT JOIN installations AS i ON i.key = d.installation_key
-WHERE d.decision_id > %(after)s ORDER BY d.decision_id LIMIT %(limit)s
+WHERE d.decision_id > %(after)s
+    AND (%(until)s::timestamptz IS NULL OR d.decided_at < %(until)s)
+    AND (%(customer)s::bigint IS NULL OR d.customer_key = %(customer)s)
+    AND (%(site)s::text IS NULL OR d.site = %(site)s)
+    AND (%(zone)s::text IS NULL OR d.zone = %(zone)s)
+    AND (%(offered)s::boolean IS NULL OR (d.campaign IS NOT NULL) = %(offered)s)
+    AND (%(campaign)s::text IS NULL OR d.campaign = %(campaign)s OR d.reasons ? %(campaign)s)
+    AND (%(reason)s::text IS NULL OR CASE WHEN %(campaign)s::text IS NULL
+        THEN EXISTS (SELECT FROM jsonb_each_text(d.reasons) AS why WHERE why.value = %(reason)s)
+        ELSE d.reasons ->> %(campaign)s = %(reason)s END)
+ORDER BY d.decision_id LIMIT %(limit)s
 """
 
 MOVES = """
@@ -92,8 +103,12 @@ def statuses(connection: Connection, version: int) -> dict[str, str]:
     return {campaign.id: campaign.status for campaign in programme.campaigns.values()}
 
 
-def decisions(connection: Connection, after: UUID, limit: int) -> list[dict[str, Any]]:
-    return _rows(connection, DECISIONS, {"after": after, "limit": limit})
+def decisions(
+    connection: Connection, asked: Mapping[str, Any], *, after: UUID, customer: int | None, limit: int
+) -> list[dict[str, Any]]:
+    """In the order in which they were made. `asked`: the fields of a `schema.DecisionQuery`; None asks for nothing."""
+    named = {name: asked[name] for name in ("until", "site", "zone", "offered", "campaign", "reason")}
+    return _rows(connection, DECISIONS, named | {"after": after, "customer": customer, "limit": limit})
 
 
 def moves(connection: Connection, after: UUID, limit: int) -> list[dict[str, Any]]:

@@ -33,6 +33,8 @@ CREATE INDEX waiting_customer ON waiting (customer_key);
 ALTER TABLE decisions ALTER COLUMN site DROP NOT NULL, ALTER COLUMN zone DROP NOT NULL;
 ALTER TABLE grants ALTER COLUMN site DROP NOT NULL;
 
+CREATE INDEX decisions_campaign ON decisions (campaign, decision_id) WHERE campaign IS NOT NULL;
+
 -- The day (UTC) on which a customer was last noticed: written once a day, so that it costs moves nothing.
 ALTER TABLE customers ADD COLUMN seen_on date;
 CREATE INDEX customers_seen ON customers (seen_on) WHERE seen_on IS NOT NULL;

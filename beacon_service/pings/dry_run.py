@@ -1,0 +1,99 @@
+"""What would be decided, were somebody to move now: asked of the engine under the same locks, and nothing is kept."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from beacon_service.campaigns.decide import Shared
+from beacon_service.campaigns.model import Decision, Memory, Moment
+from beacon_service.db import Connection, Statement, round_trip
+from beacon_service.engine import Catalogue, World, ask
+from beacon_service.errors import Invalid, NotFound, fault
+from beacon_service.ids import derived_uuid
+from beacon_service.pings import store
+from beacon_service.pings.records import Presented
+from beacon_service.pings.settle import MOST_ROUNDS
+from beacon_service.pings.tallies import TallyLocks
+from beacon_service.zones.model import zone_key
+
+PHONE = """
+SELECT i.key, i.id, i.customer_key, i.token_hash, i.revoked_at IS NOT NULL
+FROM installations i JOIN customers c ON c.key = i.customer_key
+WHERE c.id = %(customer)b::text AND c.erased_at IS NULL ORDER BY i.created_at DESC, i.key DESC LIMIT 1
+"""
+
+
+class Rehearsal(NamedTuple):
+    """Who moves where. `visit`: the how-manieth it would be; None: as it would be. `attributes`: instead of theirs."""
+
+    customer_id: str
+    site: str
+    zone: str
+    move: str
+    dwell_s: int | None
+    visit: int | None
+    attributes: Mapping[str, Any] | None
+
+
+def rehearse(connection: Connection, catalogue: Catalogue, asked: Rehearsal, now: datetime) -> Decision:
+    """The decision; the caller rolls back. NotFound without such a customer, Invalid without phone or zone."""
+    (rows,) = round_trip(connection, [Statement(PHONE, {"customer": asked.customer_id})])
+    if not rows:
+        raise NotFound(f"There is no customer {asked.customer_id} with a phone: nobody who could move.")
+    if zone_key(asked.site, asked.zone) not in catalogue.places.zones:
+        what, do = f"names {asked.site}/{asked.zone}, which there is not", "Send a zone that there is."
+        raise Invalid("There is no such zone.", errors=[fault("/zone", what, do)])
+    phone = Presented(*rows[0])
+    since = catalogue.ledger_since(now)
+    world = store.load(connection, [phone], [], today=now.date(), ledger_since=since).world
+    if asked.attributes is not None:
+        world = _with_attributes(world, phone.customer_key, asked.attributes)
+    moment = _moment(asked, phone, world.memories[phone.customer_key], now)
+    return _settled(connection, catalogue, world, moment, now)
+
+
+def _settled(
+    connection: Connection, catalogue: Catalogue, world: World, moment: Moment, now: datetime
+) -> Decision:
+    """As `settle` does it: asked again with what is claimed, until nothing more is."""
+    shared, lock = Shared({}), TallyLocks(connection)
+    decision = ask(catalogue, world, moment, now, shared)
+    claimed = dict(shared.claimed)
+    for round_number in range(1, MOST_ROUNDS + 1):
+        if not claimed:
+            break
+        shared = Shared(lock(claimed), final=round_number == MOST_ROUNDS)
+        decision = ask(catalogue, world, moment, now, shared)
+        if shared.claimed.keys() <= claimed.keys():
+            break
+        claimed |= shared.claimed
+    return decision
+
+
+def _with_attributes(world: World, customer_key: int, attributes: Mapping[str, Any]) -> World:
+    changed = msgspec.structs.replace(world.customers[customer_key], attributes=dict(attributes))
+    return World(
+        world.installations, {**world.customers, customer_key: changed}, world.memories, world.ledgers
+    )
+
+
+def _moment(asked: Rehearsal, phone: Presented, memory: Memory, now: datetime) -> Moment:
+    here = memory.visits.get(zone_key(asked.site, asked.zone))
+    number = 1 if here is None else here.number + (asked.move == "entered" and not here.open)
+    site = memory.visits.get(asked.site)
+    return Moment(
+        key=derived_uuid("moment", "rehearsed", phone.key, asked.zone, asked.move, now.isoformat()),
+        customer_key=phone.customer_key,
+        installation_key=phone.key,
+        site=asked.site,
+        zone=asked.zone,
+        move=asked.move,
+        dwell_s=asked.dwell_s,
+        visit=asked.visit or number,
+        visit_started_at=site.started_at if site is not None and site.open else now,
+        at=now,
+        seed=0,
+        channel="response",
+    )

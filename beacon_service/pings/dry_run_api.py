@@ -1,0 +1,100 @@
+"""Route: a decision that is not made."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import current_app
+from flask.typing import ResponseReturnValue
+from pydantic import BaseModel, Field, model_validator
+
+from beacon_service.auth import requires
+from beacon_service.campaigns.model import Decision
+from beacon_service.campaigns.schema import LONGEST_DWELL_S, Instant
+from beacon_service.configuration.schema import Document, Flaw, Id, refuse
+from beacon_service.db import db, transaction
+from beacon_service.pings.answer import OfferOut
+from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.dry_run import Rehearsal, rehearse
+
+if TYPE_CHECKING:
+    from beacon_service.pings.catalogue import CatalogueCache
+
+blueprint = APIBlueprint("dry_run", __name__, url_prefix="/v1", tag="Decisions")
+
+
+class DryRunIn(Document):
+    """A moment that may never be."""
+
+    customer_id: Id
+    site: Id
+    zone: Id
+    move: Literal["entered", "dwelled", "exited"] = "entered"
+    dwell_s: Annotated[int, Field(ge=1, le=LONGEST_DWELL_S)] | None = None
+    visit: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="The how-manieth visit to the zone. Left out: as it would be."
+    )
+    at: Instant | None = Field(default=None, description="When. Left out: now.")
+    attributes: dict[str, Any] | None = Field(default=None, description="Instead of the customer's own.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.move == "dwelled") != (self.dwell_s is not None):
+            refuse("moment", [Flaw(("dwell_s",), "belongs to dwelled", "Send both, or neither.")])
+        return self
+
+
+class CountOut(BaseModel):
+    campaign: str
+    cap: str
+    used: int
+    limit: int
+
+
+class DryRunOut(BaseModel):
+    campaign: str | None = Field(description="Which would win; null: none.")
+    revision: int | None
+    offer: dict[str, Any] | None = Field(description="Without a code: none is taken.")
+    channel: str | None
+    reasons: dict[str, str] = Field(description="Why each of the others would lose.")
+    counts: list[CountOut]
+    draws: dict[str, Any]
+    catalogue_version: int
+    moment_key: UUID
+
+
+@blueprint.post("/decisions:dryRun")
+@blueprint.input(DryRunIn, arg_name="body")
+@blueprint.output(DryRunOut)
+@blueprint.doc(
+    summary="What would be decided at a moment",
+    description="The engine is asked as if the customer's newest phone had made the move; nothing is written, counted "
+    "or sent. What is delayed is asked as if its time had come.",
+)
+@requires("read")
+def dry_run(body: DryRunIn) -> ResponseReturnValue:
+    cache: CatalogueCache = current_app.extensions[CATALOGUE]
+    catalogue = cache.newest(db.engine)
+    now = body.at or current_app.extensions["beacon"].clock.now()
+    about = body.model_dump(exclude={"at"})
+    with transaction(db.engine) as connection:
+        decision = rehearse(connection, catalogue, Rehearsal(**about), now)
+        connection.rollback()
+    return _told(decision, catalogue.version)
+
+
+def _told(decision: Decision, version: int) -> dict[str, Any]:
+    offer = None if decision.offer is None else OfferOut.of(decision.offer)
+    return {
+        "campaign": decision.campaign,
+        "revision": decision.revision,
+        "offer": offer and {name: getattr(offer, name) for name in offer.__struct_fields__},
+        "channel": decision.channel,
+        "reasons": decision.reasons,
+        "counts": [
+            dict(zip(("campaign", "cap", "used", "limit"), one, strict=True)) for one in decision.counts
+        ],
+        "draws": {name: {"draw": found, "share": share} for name, (found, share) in decision.draws.items()},
+        "catalogue_version": version,
+        "moment_key": decision.moment.key,
+    }
