@@ -14,6 +14,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     SecretStr,
     ValidationError,
     field_validator,
@@ -25,6 +26,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 Positive = Annotated[int, Field(ge=1)]
+SecretKey = Annotated[SecretStr, Field(min_length=32)]
 RateLimit = Annotated[str, Field(pattern=r"^\d+ ?(/|per) ?(second|minute|hour|day)$")]
 
 
@@ -116,6 +118,21 @@ class Settings(DatabaseSettings):
         description='Keys of identity tokens, as JSON: [{"alg": "ES256", "key": "-----BEGIN ..."}]; '
         "alg is HS256 (key: the shared secret), RS256, ES256 or EdDSA (key: the public key as PEM). Several "
         "while one replaces another. Unset: installations are identified with a secret key only.",
+    )
+    secret_key: SecretKey | None = Field(
+        default=None,
+        description="What the service derives secrets from, such as those of webhooks: at least 32 characters, the "
+        "same for all its processes, kept for good, since another one is another secret for each webhook. Unset: "
+        "there can be no webhooks.",
+    )
+    webhook_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description='Networks that webhooks may reach though they are not public, as JSON: ["10.20.0.0/16"]; there '
+        "also by http. Unset: public addresses only, and https only.",
+    )
+    delivery_ca_file: Path | None = Field(
+        default=None,
+        description="Certificates, as PEM, that receivers of messages may be known by beside those the system trusts.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")

@@ -20,7 +20,9 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from beacon_service import cluster, duties, logs, partitions
 from beacon_service.clock import SystemClock
 from beacon_service.db import make_engine, transaction
+from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
+from beacon_service.delivery.senders import sending
 from beacon_service.errors import ServiceUnavailable
 from beacon_service.pings import beacon_watch, phone_levels, snapshots, triggers, waiting
 from beacon_service.pings.catalogue import CatalogueCache
@@ -48,6 +50,8 @@ log = structlog.get_logger()
 LEADER_LOCK = 0x4C4541444552
 RELEASE_EVERY_S = 1.0
 EVENTS_EVERY_S = 1.0
+# What leaves by webhook or push is on its way a quarter of a second after its decision, at most.
+DELIVER_EVERY_S = 0.25
 # How soon another worker takes over from a leader that died.
 LEAD_EVERY_S = 2.0
 HOUSEKEEPING_EVERY_S = 600.0
@@ -70,6 +74,7 @@ class Worker:
         self._leadership = Leadership(libpq_url(database_url))
         self._leads = False
         self._stopped = threading.Event()
+        self._sending = sending(self._engine, clock, settings, self._stopped)
         self._busy_learning = threading.Lock()
         self._learning = MapLearning(self._engine, libpq_url(database_url), clock, self._stopped)
         self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
@@ -104,6 +109,10 @@ class Worker:
         with transaction(self._engine) as connection:
             release_due(connection, self._clock.now())
 
+    def deliver(self) -> None:
+        """Send what is due by webhook and push; at once if another turn is still at it."""
+        self._sending.send_due()
+
     def lead(self) -> None:
         """Take or keep the lead; with it, keep house when it is time."""
         self._leads = False
@@ -129,6 +138,7 @@ class Worker:
             partitions.ensure(connection, now.date())
             dropped = partitions.drop_before(connection, first_kept)
             snapshots.drop_before(connection, first_kept)
+            outbox_store.keep_house(connection, before=now - timedelta(days=self._settings.retention_days))
         with transaction(self._engine) as connection:
             taken = snapshots.take(connection, now.date(), now)
         log.info("kept house", partitions_dropped=dropped, snapshot_taken=taken)
@@ -170,6 +180,7 @@ class Worker:
         self._stopped.set()
 
     def close(self) -> None:
+        self._sending.close()
         self._leadership.give_up()
         self._engine.dispose()
 
@@ -259,8 +270,9 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
         (worker.lead, LEAD_EVERY_S),
     ):
         scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__)
-    # It takes long at times; the next look then finds it busy and ends, instead of being told of as missed.
-    scheduler.add_job(_surviving(worker.learn_maps), "interval", seconds=LEARN_EVERY_S, max_instances=2)
+    # These take long at times; the next look then finds them busy and ends, instead of being told of as missed.
+    for job, seconds in ((worker.learn_maps, LEARN_EVERY_S), (worker.deliver, DELIVER_EVERY_S)):
+        scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__, max_instances=2)
     return scheduler
 
 

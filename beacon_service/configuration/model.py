@@ -17,6 +17,7 @@ Kind: TypeAlias = Literal[
     "code_pool",
     "audience",
     "list",
+    "webhook",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Body: TypeAlias = Mapping[str, Any]

@@ -37,7 +37,7 @@ SELECT DISTINCT customer_key FROM consents WHERE kind = 'marketing' AND customer
 """
 
 # Tables that say whose something is now; each has an index on its customer.
-OWNED = ("installations", "consents", "moves", "decisions", "grants", "waiting", "events")
+OWNED = ("installations", "consents", "moves", "decisions", "grants", "waiting", "events", "deliveries")
 
 ABSORBED = """
 SELECT (body ->> 'from')::bigint FROM changes
@@ -61,6 +61,7 @@ ERASE = (
     "DELETE FROM moves WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM waiting WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM events WHERE customer_key = ANY(%(keys)s::bigint[])",
+    "DELETE FROM deliveries WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM snapshot_rows WHERE customer_key = ANY(%(keys)s::bigint[])",
     "UPDATE changes SET body = '{}' WHERE customer_key = ANY(%(keys)s::bigint[])",
     # What remains of a decision is what grants and outcomes refer to; its site stands in the ledger too.
@@ -108,6 +109,8 @@ EXPORT: Mapping[str, str] = {
     " reasons FROM decisions WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id",
     "events": "SELECT event_id, type, at, received_at, amount, currency, items, decision_id FROM events"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY at, event_id",
+    "deliveries": "SELECT message_id, decision_id, channel, endpoint, body, state, created_at, sent_at FROM deliveries"
+    " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY number",
     "grants": "SELECT decision_id, campaign, arm, site, decided_at, outcomes FROM grants"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id, campaign",
     "outcomes": "SELECT o.decision_id, o.type, o.at, o.received_at FROM outcomes AS o"

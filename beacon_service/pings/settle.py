@@ -13,6 +13,8 @@ from functools import cached_property
 from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
 from beacon_service.db import Statement
+from beacon_service.delivery.leaving import leaving
+from beacon_service.delivery.outbox_store import beside
 from beacon_service.engine import Catalogue, Followed, Told, World, choose
 from beacon_service.pings import store, tallies
 
@@ -74,7 +76,8 @@ def save_results(
     statements = [store.save_moves(events, memories, now=given.now, last=len(told) - 1)]
     if decisions:
         version = given.catalogue.version
-        statements.append(store.save_decisions(decisions, evidence, now=given.now, version=version))
+        saved = store.save_decisions(decisions, evidence, now=given.now, version=version)
+        statements.append(beside(saved, leaving((decision for decision, _ in decisions), given.now)))
         statements.extend(tallies.spend(decision for decision, _ in decisions))
     if waiting := [put_off for one in told for put_off in one.waiting]:
         statements.append(store.save_waiting(waiting))

@@ -4,6 +4,7 @@ import re
 from contextlib import contextmanager
 
 import pytest
+from psycopg.types.json import Jsonb
 from sqlalchemy import event
 
 from beacon_service.db import db
@@ -64,6 +65,28 @@ def test_a_batch_in_which_every_ping_decides_takes_twelve_statements_in_four_rou
         answer = shop.post_many({name: [shop.ping_body("1")] for name in names}).json
     assert len(answer["decisions"]) == size
     assert counts == {"statements": 12, "round_trips": 4}
+
+
+@pytest.mark.parametrize("channel", ["webhook", "push"])
+def test_what_leaves_by_another_channel_costs_no_statement_more(shop, wire, channel):
+    campaign = everything_at_once() | {"channel": channel}
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign])
+    with shop.connect() as connection:
+        connection.execute("INSERT INTO webhooks VALUES ('till', 'https://shop.example/', true, '{}', 1)")
+    for turn in range(WARM_UP):
+        shop.post_many({shop.phone(f"warm-{turn}"): [shop.ping_body("1")]})
+    phone = shop.phone("phone")
+    with shop.connect() as connection:
+        push = {"provider": "fcm", "token": "t"}
+        connection.execute("UPDATE installations SET push = %s WHERE id = 'phone'", [Jsonb(push)])
+    with wire() as counts:
+        shop.post_many({phone: [shop.ping_body("1")]})
+    assert counts == {"statements": 12, "round_trips": 4}
+    sent = shop.rows(
+        "SELECT endpoint FROM deliveries AS d JOIN installations AS i ON i.key = d.installation_key"
+        " WHERE i.id = 'phone'"
+    )
+    assert sent == [("till" if channel == "webhook" else "fcm",)]
 
 
 def test_a_ping_that_changes_nothing_takes_seven_statements_in_three_round_trips(shop, wire):
