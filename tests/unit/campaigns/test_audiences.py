@@ -77,6 +77,11 @@ def test_a_rule_is_as_large_as_what_it_names():
     )
 
 
+def test_what_an_audience_rests_on_may_have_any_name():
+    holds = predicates({"a": {"audience": "b"}, "b": {"audience": "c"}, "c": GOLD})
+    assert [holds[name](ANNA) for name in "abc"] == [True] * 3
+
+
 @given(inner=plain_rules, outer=plain_rules, who=people)
 def test_a_name_means_what_it_stands_for(inner, outer, who):
     named = {"all": [outer, {"audience": "inner"}]}
