@@ -26,6 +26,7 @@ from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
 from beacon_service.delivery import deliveries_api as deliveries
 from beacon_service.delivery import webhook_api as webhooks
+from beacon_service.delivery import codes_api as tills
 from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
 from beacon_service.pings import dry_run_api as dry_run
@@ -70,6 +71,7 @@ BLUEPRINTS = (
     delivery.blueprint,
     webhooks.blueprint,
     deliveries.blueprint,
+    tills.blueprint,
     reports.blueprint,
 )
 

@@ -44,6 +44,8 @@ KINDS: Mapping[str, Kind] = {
     "method_not_allowed": Kind(405, "This address does not take that method"),
     "not_acceptable": Kind(406, "None of the accepted types can be served"),
     "conflict": Kind(409, "The request contradicts what is stored"),
+    "code_redeemed": Kind(409, "The code was redeemed before"),
+    "code_expired": Kind(409, "The code has expired"),
     "precondition_failed": Kind(412, "It was changed in the meantime"),
     "too_large": Kind(413, "The request is too large"),
     "unsupported_media_type": Kind(415, "The body is of a type that is not taken here"),

@@ -180,6 +180,10 @@ class Settings(DatabaseSettings):
     rate_limit_registration: RateLimit = Field(
         default="600/minute", description="Registrations of installations from one network address."
     )
+    rate_limit_code_guesses: RateLimit = Field(
+        default="60/minute",
+        description="Codes that do not exist which one key, or one network address, may ask for at the till.",
+    )
     retention_days: Positive = Field(
         default=30, description="Days after which raw pings and the evidence in decisions are deleted."
     )

@@ -57,19 +57,28 @@ class Meter:
         2/minute, asked at 0, 0, 0 and 30 s: 0, 0, 30, 0.
         """
         with self._lock:
-            if abs(now_s - self._turned_s) >= self._period_s:
-                # Whatever an entry this old says has run empty by now.
-                self._older, self._recent, self._turned_s = self._recent, {}, now_s
-            runs_empty_s = self._recent.get(name) or self._older.get(name, now_s)
-            if runs_empty_s > now_s + self._period_s + self._step_s:
-                runs_empty_s = now_s  # fuller than it can be: the clock was set back
-            empty_s = max(runs_empty_s, now_s) + self._step_s
-            # A millionth of a step for the rounding of sums of floats.
-            wait_s = empty_s - now_s - self._period_s - self._step_s * 1e-6
-            if wait_s > 0:
-                return wait_s
-            self._recent[name] = empty_s
-            return 0.0
+            wait_s, empty_s = self._asked(name, now_s)
+            if wait_s == 0:
+                self._recent[name] = empty_s
+            return wait_s
+
+    def due_s(self, name: str, now_s: float) -> float:
+        """The same without counting it: 0, or the seconds after which one more would be allowed."""
+        with self._lock:
+            return self._asked(name, now_s)[0]
+
+    def _asked(self, name: str, now_s: float) -> tuple[float, float]:
+        """(seconds to wait, when the bucket would have run empty with one more in it)"""
+        if abs(now_s - self._turned_s) >= self._period_s:
+            # Whatever an entry this old says has run empty by now.
+            self._older, self._recent, self._turned_s = self._recent, {}, now_s
+        runs_empty_s = self._recent.get(name) or self._older.get(name, now_s)
+        if runs_empty_s > now_s + self._period_s + self._step_s:
+            runs_empty_s = now_s  # fuller than it can be: the clock was set back
+        empty_s = max(runs_empty_s, now_s) + self._step_s
+        # A millionth of a step for the rounding of sums of floats.
+        wait_s = empty_s - now_s - self._period_s - self._step_s * 1e-6
+        return max(wait_s, 0.0), empty_s
 
 
 class RateLimits:

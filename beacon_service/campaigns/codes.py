@@ -54,7 +54,7 @@ def is_code(text: str) -> bool:
 
 
 def typed(text: str) -> str:
-    """A made code as a person types it: "sum-7f3k" and "SUM-7F3K" are one, and so are O and 0."""
+    """A made code as a person types it: "sum-7f3k " is SUM-7F3K."""
     return text.strip().upper()
 
 

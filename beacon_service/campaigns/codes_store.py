@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from psycopg.rows import class_row
+
 from beacon_service.campaigns.codes import pool_key
 from beacon_service.campaigns.codes_orm import CodePoolRow
 from beacon_service.configuration.shelf import Shelf
@@ -80,6 +82,15 @@ COUNT = """
 SELECT count(*), count(*) FILTER (WHERE decision_id IS NULL), count(decision_id), count(redeemed_at)
 FROM codes WHERE pool = %(pool)s
 """
+HELD = """
+SELECT c.code, c.pool, c.decision_id, d.campaign, d.offer_id, d.offer ->> 'title' AS title, c.given_at, d.expires_at,
+    c.redeemed_at, c.redeemed_site, c.redemption_id
+FROM codes AS c JOIN decisions AS d USING (decision_id) WHERE c.code = %(code)s
+"""
+REDEEM = """
+UPDATE codes SET redeemed_at = %(at)s, redeemed_site = %(site)s, redemption_id = %(redemption)s, redeemed_by = %(by)s
+WHERE code = %(code)s AND redeemed_at IS NULL
+"""
 DROP_FREE = "DELETE FROM codes WHERE pool = %(pool)s AND decision_id IS NULL"
 DROP_TALLY = "DELETE FROM tallies WHERE key = %(key)s"
 
@@ -92,6 +103,23 @@ class PoolCounts:
     left: int
     given_out: int
     redeemed: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCode:
+    """A code that somebody has, with the decision that gave it."""
+
+    code: str
+    pool: str | None
+    decision_id: UUID
+    campaign: str
+    offer_id: str
+    title: str | None
+    given_at: datetime
+    expires_at: datetime
+    redeemed_at: datetime | None
+    redeemed_site: str | None
+    redemption_id: str | None
 
 
 def take(connection: Connection, wanted: Sequence[tuple[str, UUID]], now: datetime) -> dict[UUID, str]:
@@ -145,6 +173,25 @@ def counts(connection: Connection, pool: str) -> PoolCounts:
     row = connection.execute(COUNT, {"pool": pool}).fetchone()
     assert row is not None, "an aggregate always answers"
     return PoolCounts(*row)
+
+
+def find(connection: Connection, code: str) -> HeldCode | None:
+    """Who has the code; None where nobody does."""
+    with connection.cursor(row_factory=class_row(HeldCode)) as cursor:
+        return cursor.execute(HELD, {"code": code}).fetchone()
+
+
+def has_site(connection: Connection, site: str) -> bool:
+    return connection.execute("SELECT FROM sites WHERE id = %s", [site]).fetchone() is not None
+
+
+def redeem(  # noqa: PLR0913 - each is a column
+    connection: Connection, code: str, *, at: datetime, site: str | None, redemption_id: str | None, by: str
+) -> None:
+    """Mark it. The caller holds the customer whose it is, and has seen that it is not redeemed."""
+    params = {"code": code, "at": at, "site": site, "redemption": redemption_id, "by": by}
+    done = connection.execute(REDEEM, params)
+    assert done.rowcount == 1, "nobody else redeems under the customer's lock"
 
 
 def close_pool(connection: Connection, pool: str) -> None:

@@ -29,7 +29,7 @@ def report(
 
     With an installation token's hash only its decisions exist, as far as the caller can tell.
     """
-    decisions = _lock_decisions(connection, {one.decision_id for one in reports}, token_hash)
+    decisions = lock_decisions(connection, {one.decision_id for one in reports}, token_hash)
     ledger, recorded = store.ledger_of(connection, decisions.keys())
     offered = {
         key: ledger[key] for key, one in decisions.items() if key in ledger and one.campaign is not None
@@ -40,7 +40,9 @@ def report(
     return applied.verdicts
 
 
-def _lock_decisions(connection: Connection, ids: set[UUID], token_hash: bytes | None) -> dict[UUID, Offered]:
+def lock_decisions(
+    connection: Connection, ids: set[UUID], token_hash: bytes | None = None
+) -> dict[UUID, Offered]:
     """The decisions with their customers locked: a merge may move them to another while we wait."""
     with savepoint(connection) as undo:
         for _ in range(ATTEMPTS):
