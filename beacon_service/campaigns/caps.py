@@ -140,6 +140,11 @@ def _paced(per_day: int, start_at: datetime, standing: Standing) -> int:
     return math.ceil(per_day * min(1.0, (standing.now - start_at + PACE_AHEAD) / (end_at - start_at)))
 
 
+def is_within(gap: timedelta | None, grants: Iterable[Grant], now: datetime) -> bool:
+    """Whether the last of them is not as long ago as the gap."""
+    return gap is not None and any(now - grant.decided_at < gap for grant in grants)
+
+
 def suppressed(suppression: Suppression, grants: Iterable[Grant], now: datetime) -> bool:
     """Whether so many offers in a row were dismissed that there is silence now.
 

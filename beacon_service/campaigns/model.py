@@ -1,11 +1,11 @@
 """Campaigns, caps and the ledger as the engine sees them. Values only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntFlag, StrEnum
 from functools import cached_property
-from typing import Literal, NewType
+from typing import Any, Literal, NewType
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -210,6 +210,10 @@ class Campaign:
     suppression: Suppression | None = None
     group: str | None = None  # of these campaigns a customer gets one for good
     fallback: bool = False  # speaks only where no other campaign does
+    shares: bool = True  # whether it has caps or a budget that customers share, or codes of a pool
+    rules: tuple[Callable[..., Any], ...] = field(
+        default=(), repr=False, compare=False
+    )  # verdict.rules_for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from beacon_service.campaigns.model import (
     Trigger,
     Window,
 )
+from beacon_service.campaigns.verdict import rules_for
 from beacon_service.configuration.model import Body, Documents
 from beacon_service.hours import DAYS, Hours, RecurringHours, WeeklyHours
 from beacon_service.zones.model import Zone, zone_key
@@ -144,6 +146,11 @@ def policy_of(body: Body) -> Policy:
 
 def campaign_of(body: Body) -> Campaign:
     """The campaign that a document of the log describes; the document was checked when it was accepted."""
+    campaign = _campaign_of(body)
+    return replace(campaign, rules=rules_for(campaign))
+
+
+def _campaign_of(body: Body) -> Campaign:
     return Campaign(
         id=CampaignId(body["id"]),
         revision=body["revision"],
@@ -169,7 +176,13 @@ def campaign_of(body: Body) -> Campaign:
         suppression=_suppression(body.get("suppression")),
         group=body.get("group"),
         fallback=body.get("fallback") or False,
+        shares=_shares(body),
     )
+
+
+def _shares(body: Body) -> bool:
+    shared = any(cap["subject"] != "customer" for cap in body["caps"]) or body.get("budget") is not None
+    return shared or any((offer.get("codes") or {}).get("pool") for offer in body["offers"])
 
 
 def _instant(value: str | None) -> datetime | None:
@@ -196,7 +209,13 @@ def _daypart(body: Body) -> Hours:
     if body.get("rule"):
         starts_on = date.fromisoformat(body["starts_on"])
         return RecurringHours.read(body["rule"], starts_on, body["from"], body["to"])
-    return WeeklyHours.read(body["days"], body["from"], body["to"])
+    return _weekly(tuple(body["days"]), body["from"], body["to"])
+
+
+@lru_cache(maxsize=10_000)
+def _weekly(days: tuple[str, ...], start: str, end: str) -> WeeklyHours:
+    """One object for all campaigns of the same hours: a moment asks each only once."""
+    return WeeklyHours.read(days, start, end)
 
 
 def _blackouts(body: Body) -> tuple[Blackout, ...]:

@@ -91,7 +91,7 @@ class TriggerIn(Document):
     )
     good_for_s: Annotated[int, Field(ge=1, le=30 * 86_400)] | None = Field(
         default=None,
-        description="How much later than due it may be decided. Left out: two minutes; after an event and of an absence a "
+        description="How much later than due it may be decided. Left out: two minutes; of an event or an absence one "
         "day; held over quiet hours twelve hours.",
     )
 

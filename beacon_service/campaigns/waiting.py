@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from beacon_service.campaigns.decide import Question, is_fresh
 from beacon_service.campaigns.model import Campaign, Decision, Moment, Reason, Waiting
+from beacon_service.campaigns.question import Question
+from beacon_service.campaigns.verdict import is_fresh
 from beacon_service.hours import Hours
 from beacon_service.ids import derived_uuid
 

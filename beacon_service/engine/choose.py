@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from beacon_service.campaigns.decide import Question, Shared, decide
+from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason, Waiting
+from beacon_service.campaigns.question import Question, Shared
 from beacon_service.campaigns.waiting import delayed, held
 from beacon_service.campaigns.writing import NOBODY, About
 from beacon_service.customers.model import Installation

@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 
 from beacon_service.campaigns.caps import ledger_span
-from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Policy, Waiting
 from beacon_service.campaigns.programme import Programme
+from beacon_service.campaigns.question import Shared
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.visits.model import Move, Presence
 from beacon_service.zones.catalogue import Places

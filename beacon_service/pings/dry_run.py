@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Decision, Memory, Moment
+from beacon_service.campaigns.question import Shared
 from beacon_service.db import Connection, Statement, round_trip
 from beacon_service.engine import Catalogue, World, ask
 from beacon_service.errors import Invalid, NotFound, fault

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
+from beacon_service.campaigns.question import Shared
 from beacon_service.db import Statement
 from beacon_service.delivery.leaving import leaving
 from beacon_service.delivery.outbox_store import beside

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Memory
 from beacon_service.campaigns.programme import Programme
+from beacon_service.campaigns.question import Shared
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.engine import Catalogue, Ping, Tick, World, choose, follow
 from beacon_service.visits.model import Presence

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from beacon_service.campaigns.decide import MAX_MOMENT_AGE, RULES, decide, verdict
+from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.model import Reason
+from beacon_service.campaigns.verdict import MAX_MOMENT_AGE, RULES, verdict
 from beacon_service.hours import WeeklyHours, zone_of
 from tests.factories.catalogue import cap_document, offer_document, policy_document, trigger_document
 from tests.factories.moments import NOW, campaign, grant, question

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from beacon_service.campaigns.decide import Shared
 from beacon_service.campaigns.model import Memory, Tally
+from beacon_service.campaigns.question import Shared
 from beacon_service.engine import choose, follow, step
 from beacon_service.visits.model import Presence, Visit
 from tests.factories.catalogue import (

@@ -1,0 +1,238 @@
+"""All that the rules may know at a moment, worked out once however many campaigns ask."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted, is_within, suppressed
+from beacon_service.campaigns.codes import code_charges
+from beacon_service.campaigns.model import (
+    Campaign,
+    Cap,
+    Charge,
+    Grant,
+    Moment,
+    Offer,
+    Policy,
+    Tally,
+    TallyKey,
+)
+from beacon_service.campaigns.person import Person
+from beacon_service.campaigns.writing import NOBODY, About, Scene
+from beacon_service.customers.events import Events
+from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
+from beacon_service.ids import draw
+from beacon_service.visits.model import Visit
+
+# What an attribute `mood` may say of who is not to be advertised to.
+BAD_MOODS = ("angry", "bad", "upset")
+
+
+@dataclass(slots=True)
+class Shared:
+    """Shared counts during one step: as read under their locks, and what this step has claimed since.
+
+    A count that is not known yet is taken to suffice, unless `final`; what the winners claim is collected in
+    `claimed`, so that the shell knows which rows to lock before it asks again.
+    """
+
+    tallies: Mapping[TallyKey, Tally]
+    final: bool = False
+    claimed: dict[TallyKey, Charge] = field(default_factory=dict)
+    _spent: dict[TallyKey, int] = field(default_factory=dict)
+
+    def used(self, charge: Charge) -> int | None:
+        tally = self.tallies.get(charge.key)
+        return None if tally is None else tally.used + self._spent.get(charge.key, 0)
+
+    def has_room(self, charge: Charge) -> bool:
+        used = self.used(charge)
+        if used is None:
+            return not self.final
+        return used + charge.amount <= self.limit(charge)
+
+    def limit(self, charge: Charge) -> int:
+        tally = self.tallies.get(charge.key)
+        return charge.limit if tally is None or tally.limit is None else tally.limit
+
+    def claim(self, charge: Charge) -> None:
+        self.claimed.setdefault(charge.key, charge)
+        self._spent[charge.key] = self._spent.get(charge.key, 0) + charge.amount
+
+
+class Question(Struct, frozen=True, dict=True):
+    """All that the rules may know."""
+
+    moment: Moment
+    attributes: Mapping[str, Any]
+    marketing: bool
+    ledger: Sequence[Grant]
+    arms: Mapping[str, str]
+    now: datetime
+    time_zone: ZoneInfo
+    policy: Policy
+    shared: Shared
+    hours: Sequence[WeeklyHours] | None = None  # when the moment's zone is open; None: always
+    location: bool = False
+    visits: Mapping[str, Visit] = {}
+    events: Events = {}
+    lists: tuple[str, ...] = ()
+    customer_zone: ZoneInfo | None = None  # of the phone's clocks
+    organisation_zone: ZoneInfo = UTC_ZONE
+    about: About = NOBODY
+    groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
+    good_until: datetime | None = None  # of a moment that waited
+    still_so: bool = True  # whether what it waited for still holds
+    counts: list[tuple[str, str, int, int]] = []
+    _claims: dict[str, tuple[Charge, ...]] = {}
+    _standings: dict[str, Standing] = {}
+    _covered: dict[int, bool] = {}
+
+    @cached_property
+    def standing(self) -> Standing:
+        """Where and when, whatever the offer."""
+        return Standing(
+            self.now,
+            self.time_zone,
+            self.moment.site,
+            self.moment.visit_started_at,
+            customer_zone=self.customer_zone,
+            organisation_zone=self.organisation_zone,
+        )
+
+    def standing_of(self, campaign: Campaign) -> Standing:
+        """The same for what that campaign would offer; each of its caps asks for it."""
+        if campaign.id not in self._standings:
+            offer, channel = self.offer(campaign).id, channel_of(self, campaign)
+            self._standings[campaign.id] = replace(self.standing, offer=offer, channel=channel)
+        return self._standings[campaign.id]
+
+    def offer(self, campaign: Campaign) -> Offer:
+        """Which of the campaign's offers is this customer's: for good, as long as their weights stay."""
+        if len(campaign.offers) == 1:
+            return campaign.offers[0]
+        mark = draw("variant", campaign.id, self.moment.customer_key) * sum(
+            one.weight for one in campaign.offers
+        )
+        for offer in campaign.offers:
+            mark -= offer.weight
+            if mark < 0:
+                return offer
+        return campaign.offers[-1]
+
+    @cached_property
+    def person(self) -> Person:
+        """Whom audiences are asked about."""
+        about = (self.attributes, self.marketing, self.location, self.visits, self.events, self.lists)
+        return Person(self.now, *about)
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What the winner's texts may name."""
+        return Scene(self.moment, self.attributes, self.now, self.time_zone, self.about)
+
+    @cached_property
+    def local(self) -> datetime:
+        """Now, on the site's clocks."""
+        return self.now.astimezone(self.time_zone)
+
+    @cached_property
+    def is_quiet(self) -> bool:
+        """Whether the policy's quiet hours are now."""
+        quiet = self.policy.quiet
+        return quiet is not None and quiet.hours.cover(self.now.astimezone(self.standing.zone(quiet.tz)))
+
+    @cached_property
+    def is_open(self) -> bool:
+        """Whether the zone was open when the moment came about."""
+        at = self.moment.at.astimezone(self.time_zone)
+        return self.hours is None or any(part.cover(at) for part in self.hours)
+
+    def covered(self, hours: Hours) -> bool:
+        """Whether they cover now; a hundred campaigns share a few of them, which the programme holds once."""
+        known = self._covered.get(id(hours))
+        if known is None:
+            known = self._covered[id(hours)] = hours.cover(self.local)
+        return known
+
+    @cached_property
+    def is_upset(self) -> bool:
+        """Whether the customer has an open complaint, or is in a bad mood."""
+        return self.attributes.get("open_complaint") is True or self.attributes.get("mood") in BAD_MOODS
+
+    def grants_of(self, campaign: Campaign) -> Sequence[Grant]:
+        """What the campaign gave this customer, or held out."""
+        return self._by_campaign.get(campaign.id, ())
+
+    @cached_property
+    def _by_campaign(self) -> Mapping[str, Sequence[Grant]]:
+        found: dict[str, list[Grant]] = {}
+        for grant in self.ledger:
+            found.setdefault(grant.campaign, []).append(grant)
+        return found
+
+    @cached_property
+    def _common(self) -> Sequence[Grant]:
+        """What counts towards the contact policy."""
+        return [grant for grant in self.ledger if grant.policy and grant.arm == "offered"]
+
+    @cached_property
+    def is_too_soon(self) -> bool:
+        """Whether the policy's gap since any offer is not over."""
+        return is_within(self.policy.min_gap, self._common, self.now)
+
+    @cached_property
+    def is_silenced(self) -> bool:
+        """Whether offers of any campaign were dismissed too often."""
+        silence = self.policy.suppression
+        return silence is not None and suppressed(silence, self._common, self.now)
+
+    @cached_property
+    def policy_counts(self) -> Sequence[tuple[Cap, str, int]]:
+        """(cap, its name in an explanation, how much is used) of the policy's caps on a customer."""
+        return [
+            (cap, f"{POLICY_OWNER}:{cap.definition}", counted(cap, POLICY_OWNER, self._common, self.standing))
+            for cap in self.policy.caps
+            if cap.subject == "customer"
+        ]
+
+    @cached_property
+    def _policy_shares(self) -> bool:
+        return any(cap.subject != "customer" for cap in self.policy.caps)
+
+    def claims(self, campaign: Campaign) -> tuple[Charge, ...]:
+        """What an offer of the campaign would claim of the shared counts; several rules ask for it."""
+        if not (campaign.shares or self._policy_shares):
+            return ()
+        if campaign.id not in self._claims:
+            shared = charges(campaign, self.policy.caps, self.standing_of(campaign))
+            self._claims[campaign.id] = (*shared, *code_charges(campaign, self.offer(campaign)))
+        return self._claims[campaign.id]
+
+    def has_room(self, campaign: Campaign, prefix: str) -> bool:
+        """Whether the shared counts whose keys begin so have room for the campaign's offer; each is told."""
+        found = True
+        for charge in self.claims(campaign):
+            if charge.binding and charge.key.startswith(prefix):
+                used = self.shared.used(charge)
+                if used is not None:
+                    self.counts.append((campaign.id, charge.key, used, self.shared.limit(charge)))
+                found = found and self.shared.has_room(charge)
+        return found
+
+    def lacks_room(self, campaign: Campaign) -> bool:
+        return any(charge.binding and not self.shared.has_room(charge) for charge in self.claims(campaign))
+
+
+def channel_of(question: Question, campaign: Campaign) -> str:
+    """By which channel the campaign's offer would go out."""
+    quiet = question.policy.quiet
+    if quiet is not None and quiet.then == "inbox" and campaign.obeys_policy and question.is_quiet:
+        return "inbox"
+    return question.moment.channel if campaign.channel == "app" else campaign.channel

@@ -1,0 +1,186 @@
+"""Why a campaign may not speak at a moment.
+
+`RULES` is the documentation: an ordered tuple of small functions, and the first reason wins. "No" is a result.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from beacon_service.campaigns.caps import POLICY_OWNER, applies, counted, is_within, suppressed
+from beacon_service.campaigns.codes import POOL
+from beacon_service.campaigns.model import Campaign, Reason
+from beacon_service.campaigns.question import Question
+
+# "You are in aisle 4" is wrong two minutes later; an offline phone's flush makes no offers.
+MAX_MOMENT_AGE = timedelta(seconds=120)
+
+Rule = Callable[[Question, Campaign], Reason | None]
+
+# Why a campaign may have lost for want of a count that customers share.
+SHARED_REASONS = (Reason.CAP, Reason.POLICY, Reason.BUDGET, Reason.CODES)
+
+
+def is_fresh(question: Question, _: Campaign) -> Reason | None:
+    if question.good_until is not None:
+        return Reason.STALE if question.now > question.good_until else None
+    return Reason.STALE if question.now - question.moment.at > MAX_MOMENT_AGE else None
+
+
+def is_still_so(question: Question, _: Campaign) -> Reason | None:
+    return None if question.still_so else Reason.LEFT
+
+
+def is_nth_visit(question: Question, campaign: Campaign) -> Reason | None:
+    nth = campaign.trigger.nth
+    return Reason.VISIT if nth is not None and nth != question.moment.visit else None
+
+
+def has_consent(question: Question, _: Campaign) -> Reason | None:
+    return None if question.marketing else Reason.NO_CONSENT
+
+
+def is_live(question: Question, campaign: Campaign) -> Reason | None:
+    begun = campaign.starts_at is None or campaign.starts_at <= question.now
+    over = campaign.ends_at is not None and campaign.ends_at <= question.now
+    return None if campaign.status == "published" and begun and not over else Reason.NOT_LIVE
+
+
+def is_open(question: Question, _: Campaign) -> Reason | None:
+    return None if question.is_open else Reason.CLOSED
+
+
+def is_in_daypart(question: Question, campaign: Campaign) -> Reason | None:
+    if not campaign.dayparts:
+        return None
+    return None if any(question.covered(part) for part in campaign.dayparts) else Reason.DAYPART
+
+
+def is_on_no_blackout(question: Question, campaign: Campaign) -> Reason | None:
+    """A campaign's own blackouts are by the site's calendar, as are the policy's, which bind who obeys it."""
+    common = question.policy.blackouts if campaign.obeys_policy else ()
+    if not campaign.blackouts and not common:
+        return None
+    today = question.local.date()
+    is_black = any(one.first <= today <= one.last for one in (*campaign.blackouts, *common))
+    return Reason.BLACKOUT if is_black else None
+
+
+def is_in_audience(question: Question, campaign: Campaign) -> Reason | None:
+    if campaign.audience is None or campaign.audience(question.person):
+        return None
+    return Reason.AUDIENCE
+
+
+def is_suitable(question: Question, campaign: Campaign) -> Reason | None:
+    """Who is angry is not advertised to; a word of service passes."""
+    return Reason.UNSUITABLE if question.is_upset and campaign.kind != "service" else None
+
+
+def is_not_quiet(question: Question, campaign: Campaign) -> Reason | None:
+    """In quiet hours what obeys the policy is dropped or held; what goes to the inbox disturbs nobody."""
+    quiet = question.policy.quiet
+    if quiet is None or quiet.then == "inbox" or not campaign.obeys_policy or not question.is_quiet:
+        return None
+    return Reason.QUIET
+
+
+def is_alone_in_its_group(question: Question, campaign: Campaign) -> Reason | None:
+    if campaign.group is None:
+        return None
+    return Reason.EXCLUDED if question.groups.get(campaign.group, campaign.id) != campaign.id else None
+
+
+def is_long_enough_ago(question: Question, campaign: Campaign) -> Reason | None:
+    """Since the campaign's own last offer, and since any if it obeys the policy."""
+    if campaign.obeys_policy and question.is_too_soon:
+        return Reason.GAP
+    if campaign.min_gap is None:
+        return None
+    return Reason.GAP if is_within(campaign.min_gap, question.grants_of(campaign), question.now) else None
+
+
+def is_not_suppressed(question: Question, campaign: Campaign) -> Reason | None:
+    if campaign.obeys_policy and question.is_silenced:
+        return Reason.SUPPRESSED
+    silence = campaign.suppression
+    if silence is None or not suppressed(silence, question.grants_of(campaign), question.now):
+        return None
+    return Reason.SUPPRESSED
+
+
+def is_within_caps(question: Question, campaign: Campaign) -> Reason | None:
+    grants, holds = question.grants_of(campaign), True
+    for cap in campaign.caps:
+        if (
+            cap.subject == "customer" and holds
+        ):  # the first that does not hold is told, the others are not asked
+            used = counted(cap, campaign.id, grants, question.standing_of(campaign)) if grants else 0
+            question.counts.append((campaign.id, f"{campaign.id}:{cap.definition}", used, cap.limit))
+            holds = used < cap.limit
+    return None if holds and question.has_room(campaign, f"cap:{campaign.id}:") else Reason.CAP
+
+
+def is_within_policy(question: Question, campaign: Campaign) -> Reason | None:
+    if not campaign.obeys_policy:
+        return None
+    for cap, name, used in question.policy_counts:
+        if applies(cap, campaign, question.standing_of(campaign)):
+            question.counts.append((campaign.id, name, used, cap.limit))
+            if used >= cap.limit:
+                return Reason.POLICY
+    return None if question.has_room(campaign, f"cap:{POLICY_OWNER}:") else Reason.POLICY
+
+
+def is_within_budget(question: Question, campaign: Campaign) -> Reason | None:
+    return None if question.has_room(campaign, "budget:") else Reason.BUDGET
+
+
+def has_a_code_left(question: Question, campaign: Campaign) -> Reason | None:
+    return None if question.has_room(campaign, POOL) else Reason.CODES
+
+
+RULES: tuple[Rule, ...] = (
+    is_fresh,
+    is_still_so,
+    is_nth_visit,
+    has_consent,
+    is_live,
+    is_open,
+    is_in_daypart,
+    is_on_no_blackout,
+    is_in_audience,
+    is_suitable,
+    is_not_quiet,
+    is_alone_in_its_group,
+    is_long_enough_ago,
+    is_not_suppressed,
+    is_within_caps,
+    is_within_policy,
+    is_within_budget,
+    has_a_code_left,
+)
+
+
+# Rules that can say nothing of most campaigns, and of which they can. All others are asked of every campaign.
+_CONCERN: Mapping[Rule, Callable[[Campaign], bool]] = {
+    is_nth_visit: lambda campaign: campaign.trigger.nth is not None,
+    is_in_daypart: lambda campaign: bool(campaign.dayparts),
+    is_alone_in_its_group: lambda campaign: campaign.group is not None,
+    is_within_caps: lambda campaign: bool(campaign.caps),
+    is_within_budget: lambda campaign: campaign.budget is not None,
+    has_a_code_left: lambda campaign: campaign.shares,
+}
+
+
+def rules_for(campaign: Campaign) -> tuple[Rule, ...]:
+    """The rules that may say something of the campaign, in their order."""
+    return tuple(rule for rule in RULES if rule not in _CONCERN or _CONCERN[rule](campaign))
+
+
+def verdict(question: Question, campaign: Campaign) -> Reason | None:
+    """The first rule that says no, or None."""
+    for rule in campaign.rules or RULES:
+        reason: Reason | None = rule(question, campaign)
+        if reason is not None:
+            return reason
+    return None
