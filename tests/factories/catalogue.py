@@ -93,7 +93,16 @@ def policy_document(*caps, hold_out=0.0):
 
 
 def documents(
-    *, sites=None, floors=(), zones=(), beacons=(), campaigns=(), policy=None, deleted=(), version=1
+    *,
+    sites=None,
+    floors=(),
+    zones=(),
+    beacons=(),
+    campaigns=(),
+    policy=None,
+    audiences=(),
+    deleted=(),
+    version=1,
 ):
     """All of them as one edit; `deleted` names documents as ("zone", "shop/cafe")."""
     sites = [site_document()] if sites is None else sites
@@ -103,6 +112,7 @@ def documents(
     bodies |= {("beacon", beacon["id"]): beacon for beacon in beacons}
     bodies |= {("campaign", campaign["id"]): campaign for campaign in campaigns}
     bodies |= {("policy", "policy"): policy} if policy is not None else {}
+    bodies |= {("audience", audience["id"]): audience for audience in audiences}
     return Documents(version=version, bodies=bodies | dict.fromkeys(deleted))
 
 

@@ -19,6 +19,7 @@ import msgspec
 from msgspec import Struct, field
 
 from beacon_service.campaigns.programme import Programme
+from beacon_service.customers.events import with_events
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.engine import Catalogue
 from beacon_service.visits.model import Presence
@@ -151,6 +152,7 @@ class Configuration(Struct, forbid_unknown_fields=True):
     floors: dict[str, int] = {}  # id -> level, all of them the shop's
     policy: PolicyOf = field(default_factory=PolicyOf)
     pools: dict[str, list[str]] = {}  # id -> codes, in the order in which they are given out
+    audiences: dict[str, dict[str, Any]] = {}  # id -> rule
 
     def kinds(self):
         return {
@@ -160,6 +162,7 @@ class Configuration(Struct, forbid_unknown_fields=True):
             "beacons": [beacon.document() for beacon in self.beacons],
             "campaigns": [campaign.document() for campaign in self.campaigns],
             "policy": self.policy.document(),
+            "audiences": [{"id": id_, "name": id_, "rule": rule} for id_, rule in self.audiences.items()],
         }
 
 
@@ -170,6 +173,11 @@ class PhoneOf(Struct, forbid_unknown_fields=True):
     location: bool = True
     time_zone: str | None = None
     locale: str | None = None
+    lists: list[str] = []  # that the customer is on
+    did: list[tuple[str, float]] = []  # (event, days before the start) of the customer
+
+    def happened(self, start_at):
+        return [(kind, start_at - timedelta(days=days)) for kind, days in self.did]
 
 
 class PingOf(Struct, forbid_unknown_fields=True):
@@ -276,7 +284,9 @@ def in_memory(scenario):
     for number, (name, phone) in enumerate(scenario.phones.items(), start=1):
         key = keys.setdefault(phone.customer, len(keys) + 1)
         located = phone.location or (key in customers and customers[key].location)
-        customers[key] = Customer(key, phone.customer, False, phone.attributes, phone.marketing, located)
+        did = with_events({}, phone.happened(scenario.start_at), scenario.start_at)
+        about = (phone.attributes, phone.marketing, located, did, tuple(sorted(phone.lists)))
+        customers[key] = Customer(key, phone.customer, False, *about)
         installations[name] = Installation(
             number, name, key, phone.location, Presence(), locale=phone.locale, time_zone=phone.time_zone
         )

@@ -66,6 +66,17 @@ class Shop:
         self.tokens[name] = token
         return name
 
+    def about(self, customer, *, lists=(), did=()):
+        """The lists that the customer is on, and (event, at) of what they did elsewhere."""
+        if lists:
+            with self.connect() as connection:
+                connection.execute("UPDATE customers SET lists = %s WHERE id = %s", [sorted(lists), customer])
+        if did:
+            body = {"events": [{"type": kind, "at": at.isoformat()} for kind, at in did]}
+            headers = {"Authorization": f"Bearer {self.secret}"}
+            answer = self.client.post(f"/v1/customers/{customer}/events", json=body, headers=headers)
+            assert {one["status"] for one in answer.json["results"]} == {"accepted"}, answer.text
+
     def pool(self, name, *codes):
         """Codes as an import leaves them."""
         with self.connect() as connection:

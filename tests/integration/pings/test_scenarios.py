@@ -62,6 +62,7 @@ def test_scenario(name, app, clock):
             time_zone=about.time_zone,
             locale=about.locale,
         )
+        live.about(about.customer, lists=about.lists, did=about.happened(scenario.start_at))
     for pool, codes in scenario.configuration.pools.items():
         live.pool(pool, *codes)
 

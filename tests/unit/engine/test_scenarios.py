@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import pytest
 
+from beacon_service.campaigns.audience_schema import AudienceIn
 from beacon_service.campaigns.schema import CampaignIn, PolicyIn
 from tests.factories.scenarios import NAMES, Decided, in_memory, in_time, load
 
@@ -60,6 +61,8 @@ def test_the_configuration_is_one_that_the_api_accepts(name):
     for campaign in kinds["campaigns"]:
         CampaignIn.model_validate(campaign)
     PolicyIn.model_validate(kinds["policy"])
+    for audience in kinds["audiences"]:
+        AudienceIn.model_validate(audience)
 
 
 def test_there_are_scenarios():
