@@ -87,7 +87,10 @@ def test_redeeming_is_the_outcome_of_its_offer(till):
     till.redeem(till.code())
     assert till.rows("SELECT type, late FROM outcomes") == [("redeemed", False)]
     assert till.rows("SELECT outcomes FROM grants") == [(17,)]  # redeemed, and so delivered
-    assert till.rows("SELECT starts_with(key, 'codes:'), used FROM tallies ORDER BY 1") == [(False, 1), (True, 1)]
+    assert till.rows("SELECT starts_with(key, 'codes:'), used FROM tallies ORDER BY 1") == [
+        (False, 1),
+        (True, 1),
+    ]
     assert till.rows("SELECT count(*) FROM changes WHERE kind = 'outcome'") == [(1,)]
 
 
