@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from beacon_service.configuration.schema import Day, Document, Flaw, Tag, TimeZone, refuse
+from beacon_service.configuration.schema import Day, Document, Flaw, Tag, WhoseClock, refuse
 
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
 
@@ -47,7 +47,7 @@ class CapIn(Document):
     limit: Count
     counts: Counts = "decided"
     window: WindowIn
-    tz: Literal["site", "customer", "organisation"] | TimeZone = Field(
+    tz: WhoseClock = Field(
         default="site",
         description="Whose calendar a calendar window follows: the site's, the one that the customer's phone is set to "
         "(unknown: the site's), the contact policy's `time_zone`, or a named one.",

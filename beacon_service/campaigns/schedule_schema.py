@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from beacon_service.configuration.schema import Clock, Day, Document, Flaw, TimeZone, refuse
+from beacon_service.configuration.schema import Clock, Day, Document, Flaw, WhoseClock, refuse
 from beacon_service.hours import days_of
 
 # Lax only in that JSON has no days.
@@ -66,7 +66,7 @@ class QuietIn(Document):
     days: Annotated[list[Day], Field(min_length=1, max_length=7)] | None = None
     start: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
-    tz: Literal["site", "customer", "organisation"] | TimeZone = "site"
+    tz: WhoseClock = Field(default="site", description="site, customer, organisation, or an IANA time zone.")
     then: Literal["drop", "inbox", "hold"] = Field(
         default="drop",
         description="What becomes of an offer: it is not made, goes to the inbox in silence, or is decided afterwards.",

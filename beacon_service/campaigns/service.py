@@ -133,10 +133,13 @@ def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
 
 
 def _trigger_flaws(session: Session, body: Body) -> Iterator[Flaw]:
-    """What stops a campaign that is to run, or is being prepared to; paused and ended ones may outlive zones."""
-    if body["status"] in {"paused", "ended", "archived"}:
-        return
+    """What stops a campaign that is to run, or is being prepared to; paused and ended ones may outlive zones.
+
+    An event and an absence have no place.
+    """
     trigger = body["trigger"]
+    if body["status"] in {"paused", "ended", "archived"} or trigger.get("move") is None:
+        return
     named = [(zone["site"], zone["zone"]) for zone in trigger["zones"]]
     found = zones.traits(session, named=named, tags=trigger["tags"], site=trigger["site"])
     known = {(zone.site, zone.zone) for zone in found}

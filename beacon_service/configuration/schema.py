@@ -36,6 +36,10 @@ def _known_time_zone(name: str) -> str:
     return name
 
 
+def _known_clock(name: str) -> str:
+    return name if name in CLOCKS else _known_time_zone(name)
+
+
 def flawed(kind: str, what: str, do: str) -> PydanticCustomError:
     """The error by which a pydantic validator says what is wrong and what to do."""
     # Texts go in as values: braces in them are the sender's and must not be taken for placeholders.
@@ -100,3 +104,6 @@ Id = Annotated[str, Field(pattern=ID_PATTERN, examples=["cafe"])]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Tag = Annotated[str, Field(pattern=ID_PATTERN, examples=["food"])]
 TimeZone = Annotated[str, Field(max_length=64), AfterValidator(_known_time_zone)]
+# Whose clock: one of these words, or a time zone.
+CLOCKS = ("site", "customer", "organisation")
+WhoseClock = Annotated[str, Field(max_length=64, examples=["site"]), AfterValidator(_known_clock)]

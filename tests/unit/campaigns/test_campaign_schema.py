@@ -14,6 +14,8 @@ from tests.factories.people_and_rules import person
 GOLD = {"attribute": "loyalty", "op": "eq", "value": "gold"}
 ENTERED = {"move": "entered", "zones": [{"site": "shop", "zone": "cafe"}]}
 ROLLING = {"kind": "rolling", "n": 1, "unit": "day"}
+RULED = {"rule": "FREQ=DAILY", "starts_on": "2026-01-01", "from": "09:00", "to": "12:00"}
+OFFER = campaign_body()["offers"][0]
 
 
 def faults(**fields):
@@ -48,6 +50,42 @@ def test_what_is_accepted_can_be_read_by_the_core():
     assert policy_of(PolicyIn.model_validate({"caps": [cap(limit=0)]}).document()).caps[0].limit == 0
 
 
+def test_what_nothing_was_said_of_is_not_kept():
+    """Documents from before a field was learned stay as they are, and the same body changes nothing."""
+    document = CampaignIn.model_validate(campaign_body()).document("coffee")
+    assert not document.keys() & {
+        "kind",
+        "tags",
+        "blackouts",
+        "min_gap_s",
+        "suppression",
+        "group",
+        "fallback",
+    }
+    assert document["trigger"].keys() == {"move", "zones", "tags", "site", "dwell_s", "nth"}
+    assert not document["offers"][0].keys() & {"weight", "cost"}
+    assert PolicyIn.model_validate({"caps": [cap()]}).document().keys() == {"caps", "hold_out"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [
+        ({"caps": [cap(scope="tag")]}, "/caps/0/tag"),
+        ({"caps": [cap(scope="channel", tag="food", channel="push")]}, "/caps/0/tag"),
+        ({"caps": [cap(channel="push")]}, "/caps/0/channel"),
+        ({"caps": [cap(scope="channel", channel="radio")]}, "/caps/0/channel"),
+        ({"quiet": {"from": "21:00"}}, "/quiet/to"),
+        ({"quiet": {"from": "21:00", "to": "08:00", "then": "shout"}}, "/quiet/then"),
+        ({"quiet": {"from": "21:00", "to": "08:00", "tz": "Mars/Base"}}, "/quiet/tz"),
+        ({"time_zone": "Mars/Base"}, "/time_zone"),
+    ],
+)
+def test_mistakes_of_a_policy_are_named_too(fields, where):
+    with pytest.raises(ValidationError) as raised:
+        PolicyIn.model_validate(fields)
+    assert [fault["where"] for fault in faults_of(raised.value, "json")][:1] == [where]
+
+
 @pytest.mark.parametrize(
     ("fields", "where"),
     [
@@ -59,7 +97,7 @@ def test_what_is_accepted_can_be_read_by_the_core():
         ({"starts_at": "2026-06-02T08:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}, "/ends_at"),
         ({"hold_out": 1.1}, "/hold_out"),
         ({"offers": []}, "/offers"),
-        ({"offers": campaign_body()["offers"] * 2}, "/offers"),
+        ({"offers": [OFFER | {"id": str(number)} for number in range(21)]}, "/offers"),
         ({"obeys_policy": "yes"}, "/obeys_policy"),
         ({"budget": {}}, "/budget"),
         ({"budget": {"total": -1}}, "/budget/total"),
@@ -70,6 +108,33 @@ def test_what_is_accepted_can_be_read_by_the_core():
         ({"trigger": ENTERED | {"dwell_s": 20}}, "/trigger/dwell_s"),
         ({"trigger": ENTERED | {"site": "shop"}}, "/trigger/site"),
         ({"trigger": ENTERED | {"nth": 0}}, "/trigger/nth"),
+        ({"trigger": {}}, "/trigger"),
+        ({"trigger": ENTERED | {"event": "purchase"}}, "/trigger"),
+        ({"trigger": {"event": "purchase", "absent_days": 30}}, "/trigger"),
+        ({"trigger": {"event": "purchase", "tags": ["food"]}}, "/trigger/tags"),
+        ({"trigger": {"absent_days": 30, "delay_s": 60}}, "/trigger/delay_s"),
+        ({"trigger": {"absent_days": 0}}, "/trigger/absent_days"),
+        ({"trigger": ENTERED | {"recheck": "still_in_zone"}}, "/trigger/recheck"),
+        ({"trigger": ENTERED | {"delay_s": 0}}, "/trigger/delay_s"),
+        ({"dayparts": [{"from": "09:00", "to": "12:00"}]}, "/dayparts/0"),
+        ({"dayparts": [RULED | {"days": ["mon"]}]}, "/dayparts/0"),
+        ({"dayparts": [RULED | {"starts_on": None}]}, "/dayparts/0/starts_on"),
+        ({"dayparts": [RULED | {"rule": "FREQ=HOURLY"}]}, "/dayparts/0/rule"),
+        ({"dayparts": [RULED | {"rule": "FREQ=MONTHLY;BYMONTHDAY=30;BYMONTH=2"}]}, "/dayparts/0/rule"),
+        ({"dayparts": [RULED | {"rule": "every now and then"}]}, "/dayparts/0/rule"),
+        ({"blackouts": [{"from": "2026-12-26", "to": "2026-12-24"}]}, "/blackouts/0/to"),
+        ({"blackouts": [{"from": "Christmas", "to": "2026-12-24"}]}, "/blackouts/0/from"),
+        ({"caps": [cap(tz="customer", subject="site")]}, "/caps/0/tz"),
+        ({"caps": [cap(window=ROLLING | {"week_start": "sun"})]}, "/caps/0/window/week_start"),
+        ({"caps": [cap(scope="all")]}, "/caps/0/scope"),
+        ({"budget": {"total": 1, "pacing": "even"}}, "/budget/pacing"),
+        ({"budget": {"total": 1, "of": "cost"}}, "/budget/of"),
+        ({"min_gap_s": 0}, "/min_gap_s"),
+        ({"suppression": {"dismissals": 1}}, "/suppression/within_days"),
+        ({"group": "a b"}, "/group"),
+        ({"kind": "spam"}, "/kind"),
+        ({"offers": [OFFER, OFFER]}, "/offers/1/id"),
+        ({"offers": [OFFER | {"weight": 0}]}, "/offers/0/weight"),
         ({"dayparts": [{"days": [], "from": "09:00", "to": "12:00"}]}, "/dayparts/0/days"),
         ({"dayparts": [{"days": ["monday"], "from": "09:00", "to": "12:00"}]}, "/dayparts/0/days/0"),
         ({"dayparts": [{"days": ["mon"], "from": "9:00", "to": "24:00"}]}, "/dayparts/0/from"),
