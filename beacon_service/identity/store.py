@@ -64,6 +64,11 @@ ERASE = (
     "DELETE FROM deliveries WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM snapshot_rows WHERE customer_key = ANY(%(keys)s::bigint[])",
     "UPDATE changes SET body = '{}' WHERE customer_key = ANY(%(keys)s::bigint[])",
+    # That a code was redeemed is kept, since it is good for once; where, and by which slip, is not.
+    (
+        "UPDATE codes SET redeemed_site = NULL, redemption_id = NULL FROM decisions AS d"
+        " WHERE d.decision_id = codes.decision_id AND d.customer_key = ANY(%(keys)s::bigint[])"
+    ),
     # What remains of a decision is what grants and outcomes refer to; its site stands in the ledger too.
     (
         "UPDATE decisions SET zone = '', move = '', dwell_s = NULL, visit = 0, at = decided_at,"
@@ -111,6 +116,9 @@ EXPORT: Mapping[str, str] = {
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY at, event_id",
     "deliveries": "SELECT message_id, decision_id, channel, endpoint, body, state, created_at, sent_at FROM deliveries"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY number",
+    "codes": "SELECT c.code, c.decision_id, c.given_at, c.redeemed_at, c.redeemed_site FROM codes AS c"
+    " JOIN decisions AS d USING (decision_id) WHERE d.customer_key = ANY(%(keys)s::bigint[])"
+    " ORDER BY c.given_at, c.code",
     "grants": "SELECT decision_id, campaign, arm, site, decided_at, outcomes FROM grants"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id, campaign",
     "outcomes": "SELECT o.decision_id, o.type, o.at, o.received_at FROM outcomes AS o"

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from beacon_service.campaigns.codes import coded
 from beacon_service.campaigns.model import Decision, Memory, Moment
 from beacon_service.campaigns.question import Shared
 from beacon_service.db import Connection, Statement, round_trip
@@ -23,6 +24,9 @@ SELECT i.key, i.id, i.customer_key, i.token_hash, i.revoked_at IS NOT NULL
 FROM installations i JOIN customers c ON c.key = i.customer_key
 WHERE c.id = %(customer)b::text AND c.erased_at IS NULL ORDER BY i.created_at DESC, i.key DESC LIMIT 1
 """
+
+# Stands for the code that a customer would get of their own: none is taken for a rehearsal.
+EXAMPLE_CODE = "EXAMPLE-CODE"
 
 
 class Rehearsal(NamedTuple):
@@ -51,7 +55,9 @@ def rehearse(connection: Connection, catalogue: Catalogue, asked: Rehearsal, now
     if asked.attributes is not None:
         world = _with_attributes(world, phone.customer_key, asked.attributes)
     moment = _moment(asked, phone, world.memories[phone.customer_key], now)
-    return _settled(connection, catalogue, world, moment, now)
+    decision = _settled(connection, catalogue, world, moment, now)
+    takes_code = decision.offer is not None and decision.offer.takes_code
+    return coded(decision, EXAMPLE_CODE) if takes_code else decision
 
 
 def _settled(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 from apiflask import APIBlueprint
-from flask import Response
+from flask import Response, current_app
 
 from beacon_service.auth import TOKEN_HEADER, principal, requires, requires_key
 from beacon_service.customers.service import check_id, customer
@@ -53,7 +53,8 @@ def explain_decision(decision_id: UUID, query: ExplainQuery) -> ResponseReturnVa
         if decision is None or not _may_read(connection, decision):
             raise NotFound(f"There is no decision {decision_id}.")
         if not principal().is_secret:
-            return Response(msgspec.json.encode(short(decision)), content_type="application/json")
+            now = current_app.extensions["beacon"].clock.now()
+            return Response(msgspec.json.encode(short(decision, now)), content_type="application/json")
         grants = store.grants(connection, decision_id)
         found = store.outcomes(connection, decision_id)
         whole = explained(decision, grants, found, store.evidence(connection, decision))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from beacon_service.campaigns.model import Outcome
+from beacon_service.pings.answer import OfferOut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
 MOMENT = ("site", "zone", "move", "dwell_s", "visit", "at")
 HEAD = (
@@ -53,9 +57,12 @@ def explained(
     }
 
 
-def short(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """What the phone that it was made for may know of it: the offer, not the reasons."""
-    return {name: decision[name] for name in SHORT}
+def short(decision: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What the phone that it was made for may know of it: the offer, not the reasons; once expired without its code."""
+    told = {name: decision[name] for name in SHORT}
+    if told["offer"] is not None and decision["expires_at"] <= now:
+        told["offer"] = msgspec.convert(told["offer"], OfferOut).without_code()
+    return told
 
 
 def all_campaigns(

@@ -194,6 +194,42 @@ class TestGivenOut:
         offer = cafe.post_many({"anna": [body]}).json["decisions"][0]["offer"]
         assert (offer["code"], offer["title"]) == (None, "Show ")
 
+    def test_nor_does_the_decision_that_the_phone_may_read(self, cafe):
+        pings(cafe, "anna")
+        ((decision,),) = cafe.rows("SELECT decision_id::text FROM decisions")
+        headers = {
+            "Authorization": f"Bearer {cafe.publishable}",
+            "Beacon-Installation-Token": cafe.tokens["anna"],
+        }
+        for code, title in (("AAAA", "Show AAAA"), (None, "Show ")):
+            offer = cafe.client.get(f"/v1/decisions/{decision}", headers=headers).json["offer"]
+            assert (offer["code"], offer["title"]) == (code, title)
+            cafe.clock.advance(hours=1)
+
+    def test_a_rehearsal_takes_none(self, cafe):
+        cafe.phone("anna")
+        body = {"customer_id": "of-anna", "site": "shop", "zone": "cafe"}
+        headers = {"Authorization": f"Bearer {cafe.secret}"}
+        offer = cafe.client.post("/v1/decisions:dryRun", json=body, headers=headers).json["offer"]
+        assert (offer["code"], offer["title"]) == ("EXAMPLE-CODE", "Show EXAMPLE-CODE")
+        assert cafe.rows("SELECT count(*) FROM codes WHERE decision_id IS NOT NULL") == [(0,)]
+
+    def test_an_export_tells_it_and_an_erasure_forgets_where_it_was_redeemed(self, cafe):
+        pings(cafe, "anna")
+        headers = {"Authorization": f"Bearer {cafe.secret}"}
+        with cafe.connect() as connection:
+            connection.execute("INSERT INTO sites VALUES ('shop', 'Shop', 'UTC', 1)")
+        slip = {"site": "shop", "redemption_id": "slip-1"}
+        assert cafe.client.post("/v1/codes/AAAA:redeem", json=slip, headers=headers).status_code == 201
+        (told,) = cafe.client.get("/v1/customers/of-anna/export", headers=headers).json["codes"]
+        assert (told["code"], told["redeemed_site"]) == ("AAAA", "shop")
+        assert cafe.client.delete("/v1/customers/of-anna", headers=headers).status_code == 204
+        kept = cafe.rows(
+            "SELECT code, redeemed_at IS NULL, redeemed_site, redemption_id FROM codes WHERE pool = 'summer'"
+        )
+        assert ("AAAA", False, None, None) in kept
+        assert cafe.client.get("/v1/codes/AAAA", headers=headers).json["title"] is None
+
     def test_many_at_once_each_get_their_own(self, app, clock):
         shop = Shop(app, clock)
         shop.pool("summer", *(f"CODE-{number:03}" for number in range(30)))

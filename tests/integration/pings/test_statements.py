@@ -8,7 +8,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import event
 
 from beacon_service.db import db
-from tests.factories.catalogue import campaign_document, cap_document, zone_document
+from tests.factories.catalogue import campaign_document, cap_document, offer_document, zone_document
 
 WARM_UP = 2  # each statement is prepared at its first use; from then on only its name is sent
 
@@ -98,3 +98,17 @@ def test_a_ping_that_changes_nothing_takes_seven_statements_in_three_round_trips
     with wire() as counts:
         shop.ping(phone, "last")
     assert counts == {"statements": 7, "round_trips": 3}
+
+
+def test_giving_out_codes_of_a_pool_takes_one_statement_and_one_round_trip_more(shop, wire):
+    offer = offer_document(codes={"pool": "summer"})
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee", offers=[offer])])
+    shop.pool("summer", *(f"CODE-{number}" for number in range(2 * WARM_UP + 20)))
+    for turn in range(WARM_UP):
+        shop.ping(shop.phone(f"warm-{turn}"), "1")
+    names = [shop.phone(f"p{number}") for number in range(20)]
+    with wire() as counts:
+        answer = shop.post_many({name: [shop.ping_body("1")] for name in names}).json
+    assert len({one["offer"]["code"] for one in answer["decisions"]}) == 20
+    # No cap and no budget: the pool's tally is locked, but nothing is counted from the ledger.
+    assert counts == {"statements": 12, "round_trips": 5}
