@@ -134,6 +134,30 @@ class Settings(DatabaseSettings):
         default=None,
         description="Certificates, as PEM, that receivers of messages may be known by beside those the system trusts.",
     )
+    fcm_credentials_file: Path | None = Field(
+        default=None, description="The service account's JSON file, for push by Firebase Cloud Messaging."
+    )
+    fcm_url: str = Field(default="https://fcm.googleapis.com", description="Where FCM answers.")
+    apns_key_file: Path | None = Field(default=None, description="The .p8 file of the key, for push by APNs.")
+    apns_key_id: str | None = Field(default=None, description="That key's id, of ten characters.")
+    apns_team_id: str | None = Field(default=None, description="The Apple developer team that it belongs to.")
+    apns_topic: str | None = Field(default=None, description="The bundle id of the app that is sent to.")
+    apns_url: str = Field(
+        default="https://api.push.apple.com",
+        description="Where APNs answers; https://api.sandbox.push.apple.com for apps in development.",
+    )
+    web_push_key_file: Path | None = Field(
+        default=None, description="A P-256 key as PEM, for Web Push; browsers subscribe with its public half."
+    )
+    web_push_subject: str | None = Field(
+        default=None,
+        description="Where push services can reach whoever runs this: mailto:... or https://...",
+    )
+    web_push_networks: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description='Networks of push services of your own, as JSON: ["10.30.0.0/16"]. Whoever registers a browser '
+        "names its push service, so public addresses only are reached beside these.",
+    )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on.")
     server: Literal["granian", "gunicorn"] = Field(

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import datetime  # noqa: TC003 - pydantic reads the annotations at run time
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictBool, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    model_validator,
+)
 
 from beacon_service.customers.records import ID_PATTERN, Consents, Details, Profile, Registration
 
@@ -23,6 +32,8 @@ MOST_ATTRIBUTE_BYTES = 16_384
 LARGEST_INTEGER = 2**53 - 1
 
 LONGEST_TEXT = 1024
+
+PushKey = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{16,128}$")]
 
 _SCALAR_SCHEMA = {"type": ["boolean", "number", "string"], "maxLength": LONGEST_TEXT}
 _VALUE_SCHEMA = {
@@ -90,8 +101,33 @@ class CustomerConsents(Body):
 
 
 class Push(Body):
-    provider: Word = Field(examples=["fcm", "apns"])
-    token: Annotated[str, Field(min_length=1, max_length=4096)]
+    """Where the phone is reached by push: fcm, apns or webpush. Others are kept, and nothing is sent to them."""
+
+    provider: Word = Field(examples=["fcm", "apns", "webpush"])
+    token: Annotated[str, Field(min_length=1, max_length=4096)] = Field(
+        description="As the push service gave it to the app; for webpush the subscription's endpoint."
+    )
+    p256dh: PushKey | None = Field(default=None, description="Of the subscription's keys; for webpush only.")
+    auth: PushKey | None = Field(default=None, description="Of the subscription's keys; for webpush only.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.provider == "apns" and not re.fullmatch(r"[0-9A-Fa-f]{8,400}", self.token):
+            raise ValueError("a token of APNs is hexadecimal digits")
+        if self.provider != "webpush":
+            return self
+        if not re.fullmatch(r"https?://[!-~]+", self.token):
+            raise ValueError("the token of webpush is the subscription's endpoint, an https address")
+        if _length(self.p256dh) != 65 or _length(self.auth) != 16:
+            raise ValueError(
+                "webpush needs p256dh (65 bytes) and auth (16 bytes), as the subscription has them"
+            )
+        return self
+
+
+def _length(encoded: str | None) -> int:
+    """Of what base64url says: four characters are three bytes."""
+    return 0 if encoded is None else len(encoded) * 3 // 4
 
 
 class InstallationIn(Body):
@@ -114,7 +150,7 @@ class InstallationIn(Body):
             self.app_version,
             self.locale,
             self.time_zone,
-            self.push.model_dump() if self.push else None,
+            self.push.model_dump(exclude_none=True) if self.push else None,
         )
         return Registration(details, Consents(**self.consents.model_dump()), rotate_token)
 

@@ -38,11 +38,14 @@ class Receiver:
         return f"{scheme}://{host}:{self.port}{path}"
 
     def take(self, request):
-        """The answer to it."""
+        """(status, headers, body) of the answer to it."""
         time.sleep(self.slow_s)
         with self._lock:
             self.requests.append(request)
-            return self.answers.pop(0) if self.answers else self.usual
+            return self.answer(request)
+
+    def answer(self, _request):
+        return *(self.answers.pop(0) if self.answers else self.usual), self.body
 
     def close(self):
         self._server.shutdown()
@@ -66,13 +69,13 @@ def _handler(receiver):
         def do_POST(self):
             length = int(self.headers["Content-Length"])
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, told = receiver.take(Request(self.path, headers, self.rfile.read(length)))
+            status, told, body = receiver.take(Request(self.path, headers, self.rfile.read(length)))
             self.send_response(status)
             for name, value in told.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(receiver.body)))
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(receiver.body)
+            self.wfile.write(body)
 
         def log_message(self, *args):
             """Nothing: a test's output is its own."""
