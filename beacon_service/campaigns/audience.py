@@ -87,11 +87,6 @@ def place_of(where: Rule) -> str:
     return str(where["site"] if "site" in where else where["zone"])
 
 
-def cutoff(now: datetime, days: int) -> datetime:
-    """What happened at it or later happened within the days, of 24 hours each."""
-    return now - timedelta(days=days)
-
-
 def _is_nobody(_: Person) -> bool:
     return False
 
@@ -122,6 +117,8 @@ def _not(part: Predicate) -> Predicate:
 
 def _attribute(rule: Rule) -> Predicate:
     test, attribute, value = TESTS[rule["op"]], rule["attribute"], rule.get("value", True)
+    if rule["op"] == "in":
+        test, value = _among, frozenset((_kind(one), one) for one in value)
     return lambda person: test(person.attributes.get(attribute, _ABSENT), value)
 
 
@@ -143,11 +140,11 @@ def _visits(rule: Rule) -> Predicate:
 
 
 def _last_visit(rule: Rule) -> Predicate:
-    place, within, days = place_of(rule["last_visit"]), rule["op"] == "within", rule["days"]
+    place, within, span = place_of(rule["last_visit"]), rule["op"] == "within", timedelta(days=rule["days"])
 
     def holds(person: Person) -> bool:
         last_at = last_visit_at(person.visits.get(place))
-        return (last_at is not None and last_at >= cutoff(person.now, days)) is within
+        return (last_at is not None and last_at >= person.now - span) is within
 
     return holds
 
@@ -166,17 +163,22 @@ def _events(rule: Rule) -> Predicate:
         count = person.events.get(kind)
         if count is None:
             return bool(compare(0, value))
-        return bool(compare(count.total if days is None else in_days(count, days, person.now), value))
+        if days is None:
+            return bool(compare(count.total, value))
+        number = person.counted.get((kind, days))
+        if number is None:
+            number = person.counted[kind, days] = in_days(count, days, person.now)
+        return bool(compare(number, value))
 
     return holds
 
 
 def _last_event(rule: Rule) -> Predicate:
-    kind, within, days = rule["last_event"], rule["op"] == "within", rule["days"]
+    kind, within, span = rule["last_event"], rule["op"] == "within", timedelta(days=rule["days"])
 
     def holds(person: Person) -> bool:
         count = person.events.get(kind)
-        return (count is not None and count.last_at >= cutoff(person.now, days)) is within
+        return (count is not None and count.last_at >= person.now - span) is within
 
     return holds
 
@@ -209,6 +211,12 @@ def _kind(value: Any) -> type | None:
 
 def _equal(held: Any, value: Any) -> bool:
     return _kind(held) is _kind(value) and bool(held == value)
+
+
+def _among(held: Any, values: frozenset[tuple[type | None, Any]]) -> bool:
+    """One look, however many values there are; a list equals none of them."""
+    kind = _kind(held)
+    return kind is not None and (kind, held) in values
 
 
 def _ordered(compare: Callable[[Any, Any], Any]) -> Test:

@@ -8,11 +8,11 @@ or false, never null, so that `not` means not.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
-from beacon_service.campaigns.audience import Rule, cutoff, kind_of, place_of
+from beacon_service.campaigns.audience import Rule, kind_of, place_of
 from beacon_service.customers.events import first_day
 
 OPERATORS: Mapping[str, str] = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -118,7 +118,7 @@ def _last_visit(writer: _Writer, test: Rule) -> str:
 
 
 def _within(writer: _Writer, at: str, test: Rule) -> str:
-    since = writer.value(cutoff(writer.now, test["days"]), "timestamptz")
+    since = writer.value(writer.now - timedelta(days=test["days"]), "timestamptz")
     return f"coalesce({at} >= {since}, false) = {writer.value(test['op'] == 'within', 'boolean')}"
 
 

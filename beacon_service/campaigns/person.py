@@ -20,6 +20,8 @@ class Person(msgspec.Struct, frozen=True):
     visits: Mapping[str, Visit] = {}
     events: Events = {}
     lists: tuple[str, ...] = ()
+    # (type of event, days) -> how many: many campaigns ask the same, and it is ninety numbers to be added.
+    counted: dict[tuple[str, int], int] = {}
 
 
 Predicate: TypeAlias = Callable[[Person], bool]

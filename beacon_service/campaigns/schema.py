@@ -42,8 +42,8 @@ def _sound_rule(value: Any) -> Any:
 
 _RULE_SCHEMA = {
     "type": "object",
-    "description": 'A test, or {"all": [rules]}, {"any": [rules]}, {"not": rule}. Tests ask for an attribute, a consent, '
-    "visits, last_visit, events, last_event, a list, or an audience by its name.",
+    "description": 'A test, or {"all": [rules]}, {"any": [rules]}, {"not": rule}. Tests ask for an attribute, a '
+    "consent, visits, last_visit, events, last_event, a list, or an audience by its name.",
     "examples": [{"all": [{"attribute": "loyalty", "op": "eq", "value": "gold"}]}],
 }
 

@@ -60,7 +60,16 @@ CONFIGURATION = {
             budget={"total": 3, "per_day": 2},
             offers=[offer_document("stay", expires_after_s=60)],
         ),
-        campaign_document("goodbye", trigger=trigger_document("shop/left", move="exited")),
+        campaign_document(
+            "goodbye",
+            trigger=trigger_document("shop/left", move="exited"),
+            audience={
+                "any": [
+                    {"visits": {"site": "shop"}, "op": "ge", "value": 2},
+                    {"not": {"consent": "location"}},
+                ]
+            },
+        ),
         campaign_document(
             "first",
             priority=3,
