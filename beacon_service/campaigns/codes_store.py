@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import class_row
 
-from beacon_service.campaigns.codes import pool_key
+from beacon_service.campaigns.codes import POOL, pool_key
 from beacon_service.campaigns.codes_orm import CodePoolRow
 from beacon_service.configuration.shelf import Shelf
 from beacon_service.db import Statement, round_trip
@@ -66,7 +66,7 @@ WHERE decision_id = ANY(%(decisions)s::uuid[]) AND pool IS NOT NULL AND redeemed
 
 ADD_TALLY = """
 INSERT INTO tallies (key, used, ceiling)
-SELECT %(key)s, count(decision_id), count(*) FROM codes WHERE pool = %(pool)s
+SELECT %(key)s::text, count(decision_id), count(*) FROM codes WHERE pool = %(pool)s::text
 ON CONFLICT (key) DO NOTHING
 """
 LOCK_TALLY = "SELECT FROM tallies WHERE key = %(key)s FOR UPDATE"
@@ -155,7 +155,12 @@ def give_back(decisions: Collection[UUID]) -> Statement:
 
 def open_pool(connection: Connection, pool: str) -> None:
     """Make the count that decisions claim from, unless it is there."""
-    connection.execute(ADD_TALLY, {"key": pool_key(pool), "pool": pool})
+    round_trip(connection, [opened(pool_key(pool))])
+
+
+def opened(key: str) -> Statement:
+    """The same, by the tally's key."""
+    return Statement(ADD_TALLY, {"key": key, "pool": key.removeprefix(POOL)})
 
 
 def add(connection: Connection, pool: str, codes: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from liquid.exceptions import LiquidError
@@ -66,6 +67,8 @@ class Template:
         return text if self.part != "link" or _is_link(text) else None
 
 
+# A PUT compiles each text a few times over, to check it and to use it; as many as a large brand has.
+@lru_cache(maxsize=4096)
 def compile_template(source: str, part: Part) -> Template:
     """Raises TemplateError where it cannot be taken."""
     if "{{" not in source and "{%" not in source:

@@ -6,6 +6,7 @@ Customers are locked before, by `store.load`; tallies come after them, and both 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from beacon_service.campaigns import codes_store
 from beacon_service.campaigns.codes import is_pool
 from beacon_service.campaigns.model import Charge, Decision, Outcome, Tally, TallyKey
 from beacon_service.db import Connection, Statement, round_trip
@@ -41,10 +42,12 @@ class TallyLocks:
         Where a row counts an outcome, the grants before it are made to name it first: that locks them, so that the
         count that follows cannot change under it.
         """
+        of_grants = [charge for charge in charges if not is_pool(charge.key)]
         statements = [
             Statement("ROLLBACK TO SAVEPOINT shared"),
-            *(Statement(sql.ADOPT_GRANTS, _adopting(charge)) for charge in charges if _comes_back(charge)),
-            Statement(sql.ADD_TALLIES, _asked(charges, lock_only=True)),
+            *(Statement(sql.ADOPT_GRANTS, _adopting(charge)) for charge in of_grants if _comes_back(charge)),
+            *(codes_store.opened(charge.key) for charge in charges if is_pool(charge.key)),
+            *([Statement(sql.ADD_TALLIES, _asked(of_grants, lock_only=True))] if of_grants else []),
             Statement("SAVEPOINT shared"),
         ]
         round_trip(self._connection, statements)

@@ -82,6 +82,8 @@ def complete(document: Document, app: Flask, security_of: Callable[[str], Securi
         for method in sorted(rule.methods or ()):
             if (operation := operations.get(method.lower())) is not None:
                 _complete_operation(operation, rule.endpoint, security_of(rule.endpoint))
+                if getattr(app.view_functions[rule.endpoint], "csv_field", None) is not None:
+                    operation["requestBody"]["content"]["text/csv"] = {"schema": _TEXT}
     return document
 
 

@@ -206,6 +206,17 @@ class TestGivenOut:
             assert (offer["code"], offer["title"]) == (code, title)
             cafe.clock.advance(hours=1)
 
+    def test_a_count_that_is_lost_is_made_from_the_codes(self, cafe):
+        pings(cafe, "anna")
+        with cafe.connect() as connection:
+            connection.execute("DELETE FROM tallies")
+        assert [code for _, code in pings(cafe, "ben")] == ["BBBB"]
+        assert cafe.rows("SELECT used, ceiling FROM tallies") == [(2, 3)]
+
+    def test_a_pool_that_there_is_not_is_empty(self, cafe):
+        cafe.configure(campaigns=[coffee(codes={"pool": "winter"})])
+        assert pings(cafe, "anna") == [("Coffee", None)]
+
     def test_a_rehearsal_takes_none(self, cafe):
         cafe.phone("anna")
         body = {"customer_id": "of-anna", "site": "shop", "zone": "cafe"}
