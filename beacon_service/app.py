@@ -24,9 +24,9 @@ from beacon_service.customers import api as customers
 from beacon_service.customers import events_api as events
 from beacon_service.db import db, end_session, web_engine_options
 from beacon_service.delivery import api as delivery
+from beacon_service.delivery import codes_api as tills
 from beacon_service.delivery import deliveries_api as deliveries
 from beacon_service.delivery import webhook_api as webhooks
-from beacon_service.delivery import codes_api as tills
 from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
 from beacon_service.pings import dry_run_api as dry_run

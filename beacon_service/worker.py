@@ -13,8 +13,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import psycopg
-import sqlalchemy.exc
 import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from beacon_service import cluster, duties, logs, partitions
@@ -23,7 +23,7 @@ from beacon_service.db import make_engine, transaction
 from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
 from beacon_service.delivery.senders import sending
-from beacon_service.errors import ServiceUnavailable
+from beacon_service.job_log import JobLog
 from beacon_service.pings import beacon_watch, phone_levels, snapshots, triggers, waiting
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
@@ -49,6 +49,7 @@ log = structlog.get_logger()
 # Held by the leader's own connection: when that is gone, so is the leadership. "LEADER" in ASCII.
 LEADER_LOCK = 0x4C4541444552
 RELEASE_EVERY_S = 1.0
+TELL_EVERY_S = 5.0
 EVENTS_EVERY_S = 1.0
 # What leaves by webhook or push is on its way a quarter of a second after its decision, at most.
 DELIVER_EVERY_S = 0.25
@@ -73,6 +74,7 @@ class Worker:
         self._catalogue = CatalogueCache()
         self._leadership = Leadership(libpq_url(database_url))
         self._leads = False
+        self.jobs = JobLog(clock)
         self._stopped = threading.Event()
         self._sending = sending(self._engine, clock, settings, self._stopped)
         self._busy_learning = threading.Lock()
@@ -104,6 +106,11 @@ class Worker:
         with transaction(self._engine) as connection:
             found = triggers.notice_absences(connection, programme, now, random_seed)
         log.info("noticed absences", found=found)
+
+    def tell_jobs(self) -> None:
+        """What all of these came to."""
+        with transaction(self._engine) as connection:
+            self.jobs.tell(connection)
 
     def release_expired(self) -> None:
         with transaction(self._engine) as connection:
@@ -268,21 +275,15 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
         (worker.notice_events, EVENTS_EVERY_S),
         (worker.release_expired, RELEASE_EVERY_S),
         (worker.lead, LEAD_EVERY_S),
+        (worker.tell_jobs, TELL_EVERY_S),
     ):
-        scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__)
+        scheduler.add_job(worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__)
     # These take long at times; the next look then finds them busy and ends, instead of being told of as missed.
     for job, seconds in ((worker.learn_maps, LEARN_EVERY_S), (worker.deliver, DELIVER_EVERY_S)):
-        scheduler.add_job(_surviving(job), "interval", seconds=seconds, id=job.__name__, max_instances=2)
+        scheduler.add_job(
+            worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__, max_instances=2
+        )
+    scheduler.add_listener(
+        lambda event: worker.jobs.missed(event.job_id), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
+    )
     return scheduler
-
-
-def _surviving(job: Callable[[], None]) -> Callable[[], None]:
-    """A job for which a database that is away is a pause, not an end: what is due stays due."""
-
-    def run() -> None:
-        try:
-            job()
-        except (ServiceUnavailable, psycopg.OperationalError, sqlalchemy.exc.OperationalError):
-            log.warning("the database does not answer", job=job.__name__)
-
-    return run

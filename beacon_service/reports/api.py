@@ -15,7 +15,7 @@ from beacon_service.customers.service import check_id, customer
 from beacon_service.customers.store import find_installation
 from beacon_service.db import db, transaction
 from beacon_service.errors import BadRequest, NotFound, Unauthenticated
-from beacon_service.reports import store
+from beacon_service.reports import scheduler, store
 from beacon_service.reports.explain import all_campaigns, explained, short
 from beacon_service.reports.schema import (
     DecisionPage,
@@ -24,6 +24,7 @@ from beacon_service.reports.schema import (
     ExplainQuery,
     Explanation,
     MovePage,
+    SchedulerOut,
     SinceQuery,
 )
 from beacon_service.web import page
@@ -104,6 +105,16 @@ def list_moves(query: SinceQuery) -> ResponseReturnValue:
     with transaction(db.engine) as connection:
         found = store.moves(connection, _after(query), query.limit + 1)
     return page(found, query.limit, key=lambda item: str(item["event_id"]))
+
+
+@blueprint.get("/scheduler")
+@blueprint.output(SchedulerOut)
+@blueprint.doc(summary="What the workers' jobs came to, and what is due")
+@requires("read")
+def show_scheduler() -> ResponseReturnValue:
+    now = current_app.extensions["beacon"].clock.now()
+    with transaction(db.engine) as connection:
+        return {"jobs": scheduler.jobs(connection, now), "queues": scheduler.queues(connection, now)}
 
 
 def _after(query: SinceQuery) -> UUID:

@@ -71,6 +71,30 @@ class DecisionPage(BaseModel):
     next_cursor: str | None
 
 
+class JobOut(BaseModel):
+    worker: str
+    job: str
+    runs: int
+    failures: int
+    missed: int = Field(description="How often it was due while it still ran.")
+    last_began_at: datetime | None
+    last_ms: float | None
+    last_error: str | None
+    told_at: datetime
+    gone: bool = Field(description="Its worker has told nothing for a minute.")
+
+
+class QueueOut(BaseModel):
+    queue: str
+    due: int
+    lag_s: float = Field(description="For how long the oldest of it has been due.")
+
+
+class SchedulerOut(BaseModel):
+    jobs: list[JobOut]
+    queues: list[QueueOut]
+
+
 class MoveItem(BaseModel):
     event_id: UUID
     installation_id: str | None

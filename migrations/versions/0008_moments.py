@@ -42,6 +42,20 @@ CREATE INDEX customers_seen ON customers (seen_on) WHERE seen_on IS NOT NULL;
 ALTER TABLE events ADD COLUMN noticed boolean NOT NULL DEFAULT false;
 CREATE INDEX events_unnoticed ON events (received_at) WHERE NOT noticed;
 
+-- What each worker's jobs came to lately, for people to see.
+CREATE TABLE job_runs (
+    worker text NOT NULL,
+    job text NOT NULL,
+    runs bigint NOT NULL,
+    failures bigint NOT NULL,
+    missed bigint NOT NULL,                 -- it was due while it still ran
+    last_began_at timestamptz,
+    last_ms double precision,
+    last_error text,
+    told_at timestamptz NOT NULL,
+    PRIMARY KEY (worker, job)
+);
+
 -- Who changed what, newest first.
 CREATE INDEX catalogue_log_at ON catalogue_log (at);
 """

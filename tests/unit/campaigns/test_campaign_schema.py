@@ -126,7 +126,6 @@ def test_mistakes_of_a_policy_are_named_too(fields, where):
         ({"blackouts": [{"from": "Christmas", "to": "2026-12-24"}]}, "/blackouts/0/from"),
         ({"caps": [cap(tz="customer", subject="site")]}, "/caps/0/tz"),
         ({"caps": [cap(window=ROLLING | {"week_start": "sun"})]}, "/caps/0/window/week_start"),
-        ({"caps": [cap(scope="all")]}, "/caps/0/scope"),
         ({"budget": {"total": 1, "pacing": "even"}}, "/budget/pacing"),
         ({"budget": {"total": 1, "of": "cost"}}, "/budget/of"),
         ({"min_gap_s": 0}, "/min_gap_s"),
