@@ -128,7 +128,7 @@ def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
     if body["status"] in {"draft", "published"}:
         yield from pool_flaws(session, body["offers"])
     if body["status"] == "published":
-        yield from text_flaws(body["offers"])
+        yield from text_flaws(body["offers"], placeless=body["trigger"].get("move") is None)
         yield from plan_flaws(body, now)
 
 

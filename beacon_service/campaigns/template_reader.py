@@ -44,6 +44,8 @@ DEFINED = {
     "moment": ("move", "dwell_s", "visit", "at", "date", "time", "hour", "weekday"),
     "offer": ("id", "expires_at", "code"),
 }
+# But for these, in a moment that no move made.
+PLACES = ("site", "zone")
 # What may be there: attributes are the brand's, and every customer has others.
 POSSIBLE = {"customer": ("attributes",)}
 INSTANTS = {("moment", "at"), ("offer", "expires_at")}
@@ -63,8 +65,12 @@ class Reader:
         self._context = RenderContext(template)
         self._own = {"forloop"}
         self.doubts: list[str] = []
+        self.place_doubts: list[str] = []  # of moments without a place: an event, an absence
         self.uses_code = False
         self._name_own(template.nodes)
+        taken = self._own & {*DEFINED}
+        if taken:
+            raise TemplateError(f"gives a value of its own the name {min(taken)}, which is taken")
 
     def _name_own(self, nodes: Iterable[Node]) -> None:
         for node in nodes:
@@ -124,12 +130,20 @@ class Reader:
                 doubt = doubt or f"{one.name} may be given what it does not take"
         if doubt is not None:
             self.doubts.append(doubt)
+        elif not any(one.name == "default" for one in filters):
+            self._place(path)
+
+    def _place(self, path: tuple[object, ...]) -> None:
+        """Names of a place are there in every moment that has one."""
+        if path and path[0] in PLACES:
+            self.place_doubts.append(f"{'.'.join(map(str, path))} is missing where nobody is anywhere")
 
     def _read_argument(self, argument: KeywordArgument | PositionalArgument) -> None:
         self._read(argument.value)
         doubt = self._doubt(argument.value)
         if doubt is not None:
             self.doubts.append(doubt)
+        self._place(_path(argument.value))
 
     def _doubt(self, value: Expression) -> str | None:
         """Why the value may not be there."""

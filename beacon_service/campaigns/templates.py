@@ -44,6 +44,7 @@ class Template:
     source: str
     part: Part
     doubts: tuple[str, ...] = ()  # why rendering may fail; none: it cannot
+    place_doubts: tuple[str, ...] = ()  # why it may fail in a moment that is nowhere
     uses_code: bool = False
     _compiled: BoundTemplate | None = field(default=None, repr=False, compare=False)
 
@@ -83,7 +84,8 @@ def compile_template(source: str, part: Part) -> Template:
         raise TemplateError(_told(error)) from None
     except RecursionError:
         raise TemplateError("nests too deeply") from None
-    return Template(source, part, tuple(dict.fromkeys(reader.doubts)), reader.uses_code, compiled)
+    doubts, place_doubts = (tuple(dict.fromkeys(some)) for some in (reader.doubts, reader.place_doubts))
+    return Template(source, part, doubts, place_doubts, reader.uses_code, compiled)
 
 
 def plain(source: str, part: Part) -> Template:

@@ -60,10 +60,13 @@ def values(offer: Offer, scene: Scene) -> dict[str, Any]:
     """What a template may name: `template_reader.DEFINED` and the customer's attributes."""
     moment, local = scene.moment, scene.now.astimezone(scene.time_zone)
     expires_at = (scene.now + offer.expires_after).astimezone(scene.time_zone)
-    return {
-        "customer": {"id": scene.about.customer_id, "attributes": scene.attributes},
+    place = {
         "site": {"id": moment.site, "name": scene.about.site_name},
         "zone": {"id": moment.zone, "name": scene.about.zone_name, "tags": list(scene.about.zone_tags)},
+    }
+    return {
+        **(place if moment.zone else {}),
+        "customer": {"id": scene.about.customer_id, "attributes": scene.attributes},
         "moment": {
             "move": moment.move,
             "dwell_s": moment.dwell_s or 0,

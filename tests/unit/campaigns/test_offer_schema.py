@@ -99,6 +99,13 @@ def test_what_may_be_impossible_to_write_is_not_ready_without_a_fallback():
     assert unready(title=CERTAIN) == unready(title=DOUBTFUL, fallback=FALLBACK) == {}
 
 
+def test_at_an_event_a_place_is_missing_too():
+    offers = [PLAIN | {"title": "At {{ zone.name }}"}]
+    assert list(text_flaws(offers)) == []
+    (flaw,) = text_flaws(offers, placeless=True)
+    assert pointer(flaw.path) == "/offers/0/title"
+
+
 def test_a_language_may_bring_the_fallback_that_it_needs():
     german = {"title": "Kaffee", "body": DOUBTFUL}
     assert set(unready(languages={"de": german})) == {"/offers/1/languages/de/body"}

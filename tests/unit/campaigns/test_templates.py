@@ -92,6 +92,20 @@ def test_a_missing_attribute_is_named_as_a_doubt():
     )
 
 
+def test_names_of_a_place_are_doubted_apart_since_most_moments_have_one():
+    template = compile_template(
+        "{{ site.name }} {{ 'x' | append: zone.id }} {{ zone.name | default: 'here' }}", "body"
+    )
+    assert template.doubts == ()
+    assert template.place_doubts == (
+        "site.name is missing where nobody is anywhere",
+        "zone.id is missing where nobody is anywhere",
+    )
+    nowhere = {name: value for name, value in values().items() if name not in {"site", "zone"}}
+    assert template.render(nowhere) is None
+    assert compile_template("{{ zone.name | default: 'here' }}", "body").render(nowhere) == "here"
+
+
 @pytest.mark.parametrize(
     ("source", "why"),
     [
@@ -109,6 +123,8 @@ def test_a_missing_attribute_is_named_as_a_doubt():
         ("{% capture x %}{{ offer.code }}{% endcapture %}", "it can only be written out"),
         ("{{ offer.expires_at | date: '%A' }}", "has %A in a date's layout"),
         ("{{ offer.expires_at | date }}", "without a layout"),
+        ("{% assign site = customer.attributes.x %}{{ site.name }}", "the name site, which is taken"),
+        ("{% for zone in customer.attributes.x %}{{ zone.name }}{% endfor %}", "the name zone, which is taken"),
         ("{% if " + "site.id or " * 60 + "site.id %}{% endif %}", "more than 30 parts"),
     ],
 )  # fmt: skip
