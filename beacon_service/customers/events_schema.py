@@ -14,6 +14,7 @@ from beacon_service.customers.schema import Body, Id, Word
 
 MOST_EVENTS = 100
 MOST_ITEMS = 200
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def _as_text(value: object) -> object:
@@ -24,6 +25,9 @@ def _as_text(value: object) -> object:
 
 
 def _utc(instant: datetime) -> datetime:
+    """Nothing that a till ever told of is older; what is far from now overflows on another clock."""
+    if not FIRST <= instant <= LAST:
+        raise ValueError("is not a time between 1970 and 2200")
     return instant.astimezone(UTC)
 
 

@@ -1,5 +1,7 @@
 """One rule, two languages: what the predicate says of a person is what PostgreSQL says of the same person's row."""
 
+import json
+
 import msgspec
 import psycopg
 import pytest
@@ -22,6 +24,16 @@ INSERT = """
 INSERT INTO customers (id, anonymous, attributes, marketing, location, memory, events, lists, created_at)
 VALUES (%s, false, %s, %s, %s, %s, %s, %s, %s) RETURNING key
 """
+
+
+@pytest.fixture(scope="module")
+def elsewhere(test_cluster):
+    """A connection to a database that sorts texts as English dictionaries do: "a" before "B"."""
+    with test_cluster.connect(database="postgres") as server:
+        server.execute("CREATE DATABASE english TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")
+        with test_cluster.connect(database="english") as made:
+            yield made
+        server.execute("DROP DATABASE english WITH (FORCE)")
 
 
 @pytest.fixture
@@ -105,3 +117,18 @@ def test_the_predicate_and_the_sql_agree_on_everybody(connection, crowd, asked, 
             assert in_sql(connection, rule, named) == in_python(everybody, rule, named), rule
     finally:
         connection.pgconn.exec_(b"ROLLBACK")  # psycopg's own deallocates what the engine has prepared
+
+
+@pytest.mark.parametrize("value", ["B", "ä", "b", "", "a\U0001f600"])
+@pytest.mark.parametrize("op", ["lt", "le", "gt", "ge", "eq", "contains"])
+def test_texts_compare_by_code_point_whatever_the_databases_collation(elsewhere, op, value):
+    assert elsewhere.execute("SELECT 'a' < 'B'").fetchone() == (True,), (
+        "the database is not what the test needs"
+    )
+    rule = attribute_is("a", op, value)
+    asked = condition(rule, NOW)
+    for held in ("a", "B", "b", "Z", "z", "ä", "e\u0301", "\u00e9"):
+        row = "(SELECT %(held)s::jsonb AS attributes) AS customers"
+        params = asked.params | {"held": json.dumps({"a": held})}
+        ((answer,),) = elsewhere.execute(f"SELECT {asked.sql} FROM {row}", params)
+        assert answer == compile_rule(rule)(person(attributes={"a": held})), held

@@ -97,6 +97,8 @@ def test_a_customer_has_at_most_fifty_types_of_them(brand):
     [
         ({"at": "2026-06-03T10:00:00Z"}, "/"),
         ({"type": "purchase", "at": 5}, "/at"),
+        ({"type": "purchase", "at": "0001-01-01T00:00:00+05:00"}, "/at"),
+        ({"type": "purchase", "at": "9999-12-31T23:59:59-05:00"}, "/at"),
         ({"type": "a b", "at": "2026-06-03T10:00:00Z"}, "/type"),
         ({"type": "purchase", "at": "2026-06-03T10:00:00Z", "amount": 5}, "/"),
         ({"type": "purchase", "at": "2026-06-03T10:00:00Z", "amount": 1.23456, "currency": "EUR"}, "/amount"),
