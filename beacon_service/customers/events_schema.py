@@ -113,5 +113,23 @@ class EventOut(BaseModel):
     reasons: list[str]
 
 
+class KeptOut(BaseModel):
+    """An event as it was reported, and when."""
+
+    event_id: str
+    type: str
+    at: datetime
+    received_at: datetime
+    amount: float | None
+    currency: str | None
+    items: list[dict[str, Any]]
+    decision_id: UUID | None
+
+
+class KeptPage(BaseModel):
+    items: list[KeptOut]
+    next_cursor: str | None
+
+
 class EventsOut(BaseModel):
     results: list[EventOut]

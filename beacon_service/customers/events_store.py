@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from psycopg.types.json import Jsonb
@@ -13,6 +13,7 @@ from beacon_service.db import Statement, round_trip
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
     from uuid import UUID
 
     from beacon_service.customers.events import Happened
@@ -34,6 +35,15 @@ ON CONFLICT (event_id) DO NOTHING
 """
 
 
+# Newest first; those of one instant by their ids.
+PAGE = """
+SELECT event_id, type, at, received_at, amount, currency, items, decision_id FROM events
+WHERE customer_key = %(customer)s
+    AND (%(at)s::timestamptz IS NULL OR (at, event_id) < (%(at)s::timestamptz, %(event_id)s::text))
+ORDER BY at DESC, event_id DESC LIMIT %(limit)s
+"""
+
+
 class Known(NamedTuple):
     """An event that was reported before."""
 
@@ -47,6 +57,28 @@ def known(connection: Connection, ids: Collection[str]) -> dict[str, Known]:
         "SELECT event_id, customer_key, type, at FROM events WHERE event_id = ANY(%s)", [list(ids)]
     )
     return {row[0]: Known(*row[1:]) for row in rows}
+
+
+class Kept(NamedTuple):
+    """An event as it is kept."""
+
+    event_id: str
+    type: str
+    at: datetime
+    received_at: datetime
+    amount: Decimal | None
+    currency: str | None
+    items: list[dict[str, Any]] | None
+    decision_id: UUID | None
+
+
+def page(
+    connection: Connection, customer_key: int, *, after: tuple[datetime, str] | None, limit: int
+) -> list[Kept]:
+    """Up to `limit` events of the customer, newest first, behind that one."""
+    at, event_id = after or (None, None)
+    asked = {"customer": customer_key, "at": at, "event_id": event_id, "limit": limit}
+    return [Kept(*row) for row in connection.execute(PAGE, asked)]
 
 
 def own_decisions(connection: Connection, customer_key: int, ids: Collection[UUID]) -> frozenset[UUID]:

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from beacon_service.web.paging import encode_cursor
 from tests.factories.brand import faults
 from tests.factories.catalogue import campaign_document, zone_document
 from tests.factories.ledger import decide
@@ -153,3 +154,29 @@ def test_what_an_anonymous_customer_did_goes_over_with_them(brand):
     exported = brand.ask("GET", "/v1/customers/anna/export").json["events"]
     assert [one["event_id"] for one in exported] == ["before", "elsewhere"]
     assert verdicts(report(brand, happened(brand, event_id="before", ago=timedelta(days=2)))) == ["duplicate"]
+
+
+def test_they_are_listed_newest_first_page_by_page(brand):
+    report(
+        brand,
+        happened(brand, event_id="old", ago=timedelta(days=2)),
+        happened(brand, event_id="b", amount=-5.5, currency="EUR", items=[{"id": "cup"}]),
+        happened(brand, event_id="a"),
+    )
+    report(brand, happened(brand, event_id="bens"), customer="ben")
+    first = brand.ask("GET", "/v1/customers/anna/events?limit=2").json
+    assert [one["event_id"] for one in first["items"]] == ["b", "a"]
+    assert first["items"][0] == {
+        "event_id": "b",
+        "type": "purchase",
+        "at": "2026-06-03T11:00:00Z",
+        "received_at": "2026-06-03T12:00:00Z",
+        "amount": -5.5,
+        "currency": "EUR",
+        "items": [{"id": "cup", "quantity": 1.0}],
+        "decision_id": None,
+    }
+    rest = brand.ask("GET", f"/v1/customers/anna/events?limit=2&cursor={first['next_cursor']}").json
+    assert ([one["event_id"] for one in rest["items"]], rest["next_cursor"]) == (["old"], None)
+    assert brand.ask("GET", "/v1/customers/nobody/events").status_code == 404
+    assert brand.ask("GET", f"/v1/customers/anna/events?cursor={encode_cursor('x y')}").status_code == 400
