@@ -152,9 +152,24 @@ class TestBounds:
         assert written(nested, many=[1] * 20) is None
 
     def test_filters_are_counted(self):
-        loop = "{% for one in customer.attributes.many %}{{ one" + " | upcase" * 6 + " }}{% endfor %}"
-        assert written(loop, many=["x"] * 80) == "X" * 80
-        assert written(loop, many=["x"] * 90) is None
+        loop = "{% for one in customer.attributes.many %}{{ one" + " | upcase" * 5 + " }}{% endfor %}"
+        assert written(loop, many=["x"] * 70) == "X" * 70
+        assert written(loop, many=["x"] * 71) is None
+
+    def test_values_that_are_read_are_counted(self):
+        asked = "{% if zone.id == 'x' %}{% endif %}" * 11
+        loop = "{% for one in customer.attributes.many %}x" + asked + "{% endfor %}"
+        assert written(loop, many=[1] * 90) == "x" * 90
+        assert written(loop, many=[1] * 91) is None
+
+    @pytest.mark.parametrize("part", ["body", "link"])
+    def test_without_loops_no_text_that_may_be_saved_asks_too_much(self, part):
+        start, room = ("", 2000) if part == "body" else ("https://shop.example/", 2048)
+        for repeated in ("|strip", "|append:site.id", "}}{{site.id", "}}{%if site.id%}{%endif%}{{''"):
+            source = f"{start}{{{{site.id{repeated * ((room - len(start) - 11) // len(repeated))}}}}}"
+            template = compile_template(source, part)
+            assert template.doubts == ()
+            assert template.render(values()) is not None
 
     @pytest.mark.parametrize(
         "source",
