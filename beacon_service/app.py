@@ -18,6 +18,7 @@ from beacon_service.campaigns import api as campaigns
 from beacon_service.campaigns import audience_api as audiences
 from beacon_service.campaigns import codes_api as codes
 from beacon_service.campaigns import lists_api as lists
+from beacon_service.campaigns import products_api as products
 from beacon_service.clock import Clock, SystemClock
 from beacon_service.configuration import audit_api as audit
 from beacon_service.customers import api as customers
@@ -58,6 +59,7 @@ BLUEPRINTS = (
     beacons.blueprint,
     positioning.blueprint,
     campaigns.blueprint,
+    products.blueprint,
     audiences.blueprint,
     lists.blueprint,
     codes.blueprint,

@@ -36,6 +36,7 @@ class Reason(StrEnum):
     DAYPART = "daypart"
     BLACKOUT = "blackout"  # a day on which it, or nothing, is offered
     AUDIENCE = "audience"
+    STOCK = "stock"  # a product of its offer is out of stock at the site, or nobody knows
     UNSUITABLE = "unsuitable"  # who has an open complaint, or is in a bad mood, is not advertised to
     QUIET = "quiet"  # the quiet hours of the contact policy
     EXCLUDED = "excluded"  # another campaign of its group has this customer
@@ -177,11 +178,21 @@ class Offer:
     content: Content | None = field(default=None, repr=False)  # None: it says the same to everybody
     pool: str | None = None  # where each customer's own code is taken from
     recipe: Recipe | None = None  # how it is made instead
+    products: tuple[str, ...] = ()  # what it is about: offered only where all of them are in stock ...
+    stock_max_age: timedelta = timedelta(days=1)  # ... by a count that is no older
 
     @property
     def takes_code(self) -> bool:
         """Whether each customer gets a code of their own."""
         return self.pool is not None or self.recipe is not None
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevel:
+    """What a site has of a product, and when that was counted."""
+
+    quantity: int
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

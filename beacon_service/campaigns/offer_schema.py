@@ -39,7 +39,7 @@ class _Said(Document):
 
     @classmethod
     def _silent(cls) -> frozenset[str]:
-        return frozenset({"languages", "fallback", "codes"})
+        return frozenset({"languages", "fallback", "codes", "products", "stock_max_age_s"})
 
 
 class FallbackIn(_Said):
@@ -149,6 +149,12 @@ class OfferIn(TextsIn):
     )
     codes: CodesIn | None = None
     expires_after_s: Annotated[int, Field(ge=1, le=LONGEST_OFFER_S)] = 3600
+    products: Annotated[list[Id], Field(min_length=1, max_length=20)] | None = Field(
+        default=None, description="What it is about: offered only at sites that have all of them in stock."
+    )
+    stock_max_age_s: Annotated[int, Field(ge=60, le=90 * 86_400)] | None = Field(
+        default=None, description="How old the count may be. Left out: a day."
+    )
     weight: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
         default=1.0,
         description="Of several offers, its part of the customers: each keeps the one that is theirs.",

@@ -21,6 +21,7 @@ from beacon_service.campaigns.model import (
     Policy,
     Quiet,
     Recipe,
+    StockLevel,
     Suppression,
     Trigger,
     Window,
@@ -49,6 +50,7 @@ class Programme:
     _by_trigger: Index = field(repr=False, default_factory=_nothing)
     _dwells: Mapping[Place, frozenset[int]] = field(repr=False, default_factory=_nothing)
     audiences: Audiences = field(default_factory=Audiences)
+    stock: Mapping[str, StockLevel] = field(repr=False, default_factory=_nothing)  # by "site/product"
 
     def updated(self, changes: Documents) -> "Programme":
         """The programme with the changes applied."""
@@ -71,7 +73,19 @@ class Programme:
             _by_trigger(campaigns.values()),
             _dwell_thresholds(campaigns.values()),
             audiences,
+            self._stock_after(changes),
         )
+
+    def _stock_after(self, changes: Documents) -> Mapping[str, StockLevel]:
+        if not changes.names("stock"):
+            return self.stock
+        stock = dict(self.stock)
+        for key, body in changes.of("stock"):
+            if body is None:
+                stock.pop(key, None)
+            else:
+                stock[key] = StockLevel(body["quantity"], datetime.fromisoformat(body["at"]))
+        return MappingProxyType(stock)
 
     def candidates(self, zone: Zone, move: str, dwell_s: int | None) -> tuple[Campaign, ...]:
         """The campaigns whose trigger names this zone and move, by id; drafts are nobody's candidates."""
@@ -282,4 +296,6 @@ def _offer(body: Body) -> Offer:
         content=content_of(body),
         pool=codes.get("pool"),
         recipe=None if recipe is None else Recipe(recipe["prefix"], recipe["length"]),
+        products=tuple(body.get("products") or ()),
+        stock_max_age=timedelta(seconds=body.get("stock_max_age_s") or 86_400),
     )

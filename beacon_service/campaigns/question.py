@@ -20,6 +20,7 @@ from beacon_service.campaigns.model import (
     Moment,
     Offer,
     Policy,
+    StockLevel,
     Tally,
     TallyKey,
 )
@@ -87,6 +88,7 @@ class Question(Struct, frozen=True, dict=True):
     organisation_zone: ZoneInfo = UTC_ZONE
     about: About = NOBODY
     groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
+    stock: Mapping[str, StockLevel] = {}  # by "site/product"
     good_until: datetime | None = None  # of a moment that waited
     still_so: bool = True  # whether what it waited for still holds
     counts: list[tuple[str, str, int, int]] = []

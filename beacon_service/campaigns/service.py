@@ -6,9 +6,11 @@ from datetime import datetime
 from beacon_service.campaigns import store
 from beacon_service.campaigns.audience_service import reference_flaws
 from beacon_service.campaigns.codes_service import pool_flaws
+from beacon_service.campaigns.products_store import PRODUCTS
 from beacon_service.campaigns.publishing import plan_flaws
 from beacon_service.campaigns.unready import text_flaws
 from beacon_service.configuration import service as configuration
+from beacon_service.configuration import shelf as shelves
 from beacon_service.configuration.changes import FieldChange, changes_between
 from beacon_service.configuration.model import POLICY_KEY, Body, Edit, Edition, Entry, Saved, Stored
 from beacon_service.configuration.schema import Flaw, refuse_document
@@ -121,7 +123,19 @@ def _status_flaws(editions: Sequence[Edition], body: Body) -> Iterator[Flaw]:
         yield Flaw(("status",), what, f"Send one of: {', '.join(allowed)}; or clone it.")
 
 
+def _product_flaws(session: Session, body: Body) -> Iterator[Flaw]:
+    named = {product for offer in body["offers"] for product in offer.get("products") or ()}
+    known = shelves.find(session, PRODUCTS, named) if named else {}
+    for number, offer in enumerate(body["offers"]):
+        for place, product in enumerate(offer.get("products") or ()):
+            if product not in known:
+                what = f"names {product}, which there is not"
+                yield Flaw(("offers", number, "products", place), what, f"PUT /v1/products/{product} first.")
+
+
 def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
+    if body["status"] in {"draft", "published"}:
+        yield from _product_flaws(session, body)
     yield from _trigger_flaws(session, body)
     if body["status"] in {"draft", "published"} and body.get("audience"):
         yield from reference_flaws(session, body["audience"], ("audience",))

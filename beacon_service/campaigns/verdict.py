@@ -71,6 +71,16 @@ def is_in_audience(question: Question, campaign: Campaign) -> Reason | None:
     return Reason.AUDIENCE
 
 
+def is_in_stock(question: Question, campaign: Campaign) -> Reason | None:
+    """Of all that the offer is about, by a count that is young enough; at no place there is no stock."""
+    offer = question.offer(campaign)
+    for product in offer.products:
+        level = question.stock.get(f"{question.moment.site}/{product}")
+        if level is None or level.quantity < 1 or question.now - level.at > offer.stock_max_age:
+            return Reason.STOCK
+    return None
+
+
 def is_suitable(question: Question, campaign: Campaign) -> Reason | None:
     """Who is angry is not advertised to; a word of service passes."""
     return Reason.UNSUITABLE if question.is_upset and campaign.kind != "service" else None
@@ -149,6 +159,7 @@ RULES: tuple[Rule, ...] = (
     is_in_daypart,
     is_on_no_blackout,
     is_in_audience,
+    is_in_stock,
     is_suitable,
     is_not_quiet,
     is_alone_in_its_group,
@@ -165,6 +176,7 @@ RULES: tuple[Rule, ...] = (
 _CONCERN: Mapping[Rule, Callable[[Campaign], bool]] = {
     is_nth_visit: lambda campaign: campaign.trigger.nth is not None,
     is_in_daypart: lambda campaign: bool(campaign.dayparts),
+    is_in_stock: lambda campaign: any(offer.products for offer in campaign.offers),
     is_alone_in_its_group: lambda campaign: campaign.group is not None,
     is_within_caps: lambda campaign: bool(campaign.caps),
     is_within_budget: lambda campaign: campaign.budget is not None,

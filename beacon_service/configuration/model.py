@@ -18,6 +18,8 @@ Kind: TypeAlias = Literal[
     "audience",
     "list",
     "webhook",
+    "product",
+    "stock",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Body: TypeAlias = Mapping[str, Any]

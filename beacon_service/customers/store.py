@@ -25,7 +25,13 @@ MOST_CHANGES = 1000
 
 CUSTOMER = "SELECT key, id, anonymous, attributes, marketing, version, created_at FROM customers"
 _INSTALLATION = "key, id, customer_key, token_hash, location, revoked_at, model, locale, time_zone"
-INSTALLATION = f"SELECT {_INSTALLATION} FROM installations"
+INSTALLATION = f"SELECT {_INSTALLATION} FROM installations"  # noqa: S608 - columns that are constant
+
+ADD_INSTALLATION = f"""
+INSERT INTO installations (id, customer_key, token_hash, platform, created_at)
+SELECT %s, key, %s, '', %s FROM customers WHERE id = %s ON CONFLICT (id) DO NOTHING
+RETURNING {_INSTALLATION}
+"""  # noqa: S608 - columns that are constant
 
 APPEND_CHANGES = """
 WITH step AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
@@ -121,9 +127,7 @@ def add_installation(
     """Register the installation for that customer; None if the id is taken."""
     with connection.cursor(row_factory=class_row(InstallationRecord)) as cursor:
         return cursor.execute(
-            "INSERT INTO installations (id, customer_key, token_hash, platform, created_at)"
-            " SELECT %s, key, %s, '', %s FROM customers WHERE id = %s ON CONFLICT (id) DO NOTHING"
-            f" RETURNING {_INSTALLATION}",
+            ADD_INSTALLATION,
             [installation_id, token_hash, now, customer_id],
         ).fetchone()
 

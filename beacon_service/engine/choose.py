@@ -204,6 +204,7 @@ class _SecondPass:
             organisation_zone=policy.time_zone,
             about=self._about(zone, moment, customer.id),
             groups=memory.groups,
+            stock=self.catalogue.programme.stock,
         )
 
     def _about(self, zone: Zone | None, moment: Moment, customer_id: str) -> About:

@@ -33,14 +33,16 @@ def import_body(view: View) -> View:
     return view
 
 
-def takes_csv(field: str) -> Callable[[View], View]:
+def takes_csv(field: str, *, columns: tuple[str, ...] = ()) -> Callable[[View], View]:
     """Declare that a view takes a text/csv body too: the first column of its lines as the array `field`.
 
-    A first line that is the field's name, or that in the singular, is a heading.
+    A first line that is the field's name, or that in the singular, is a heading. With `columns` the first line must
+    be one: it names some of them, and each line that follows becomes an object of those that it fills.
     """
 
     def declare(view: View) -> View:
         view.csv_field = field  # type: ignore[attr-defined]
+        view.csv_columns = columns  # type: ignore[attr-defined]
         return view
 
     return declare
@@ -58,7 +60,11 @@ class StrictRequest(Request):
             field = _csv_field(self)
             if field is not None:
                 body = read_body(self, _purpose(self), mimetype=CSV)
-                self._document = {field: _first_column(body, heading=field)}
+                view = current_app.view_functions[self.endpoint or ""]
+                columns: tuple[str, ...] = getattr(view, "csv_columns", ())
+                rows = _csv_rows(body)
+                told = _objects(rows, columns) if columns else _first_column(rows, heading=field)
+                self._document = {field: told}
             else:
                 self._document = decode_strict(read_body(self, _purpose(self)))
             self._has_document = True
@@ -100,15 +106,36 @@ def _csv_field(request: Request) -> str | None:
     return field if request.mimetype == CSV else None
 
 
-def _first_column(body: bytes, *, heading: str) -> list[str]:
-    """The first value of each line that has one. Excel writes a byte order mark; it is none of the first value."""
+def _csv_rows(body: bytes) -> list[list[str]]:
+    """Excel writes a byte order mark; it is none of the first value."""
     try:
         text = body.decode("utf-8-sig")
-        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
+        return list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except (UnicodeDecodeError, csv.Error):
         raise BadRequest(
             "Send CSV in UTF-8, values with commas or quotes in quotes.", code="csv_invalid"
         ) from None
+
+
+def _objects(rows: list[list[str]], columns: tuple[str, ...]) -> list[dict[str, str]]:
+    """Each line as what it says under its heading; an empty value says nothing."""
+    named = [name.strip().lower() for name in rows[0]] if rows else []
+    if not named or len(set(named)) < len(named) or not set(named) <= set(columns):
+        raise BadRequest(
+            f"Begin with a line that names the columns: {','.join(columns)}.", code="csv_invalid"
+        )
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) > len(named):
+            raise BadRequest(f"Line {number} has more values than the first has columns.", code="csv_invalid")
+    return [
+        {name: value.strip() for name, value in zip(named, row, strict=False) if value.strip()}
+        for row in rows[1:]
+        if any(value.strip() for value in row)
+    ]
+
+
+def _first_column(rows: list[list[str]], *, heading: str) -> list[str]:
+    """The first value of each line that has one."""
     values = [row[0].strip() for row in rows if row and row[0].strip()]
     is_heading = bool(values) and values[0].lower() in {heading, heading.removesuffix("s")}
     return values[1:] if is_heading else values

@@ -42,6 +42,21 @@ CREATE INDEX customers_seen ON customers (seen_on) WHERE seen_on IS NOT NULL;
 ALTER TABLE events ADD COLUMN noticed boolean NOT NULL DEFAULT false;
 CREATE INDEX events_unnoticed ON events (received_at) WHERE NOT noticed;
 
+-- What is sold, and what each site has of it; the numbers are in the configuration's log.
+CREATE TABLE products (
+    id text PRIMARY KEY,
+    name text NOT NULL,
+    version bigint NOT NULL
+);
+CREATE TABLE stock (
+    site_id text NOT NULL REFERENCES sites,
+    product_id text NOT NULL,
+    quantity bigint NOT NULL,
+    at timestamptz NOT NULL,
+    version bigint NOT NULL,
+    PRIMARY KEY (site_id, product_id)
+);
+
 -- What each worker's jobs came to lately, for people to see.
 CREATE TABLE job_runs (
     worker text NOT NULL,

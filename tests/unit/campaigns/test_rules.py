@@ -5,10 +5,15 @@ from datetime import timedelta
 import pytest
 
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import Reason
+from beacon_service.campaigns.model import Reason, StockLevel
 from beacon_service.campaigns.verdict import MAX_MOMENT_AGE, RULES, verdict
 from beacon_service.hours import WeeklyHours, zone_of
-from tests.factories.catalogue import cap_document, offer_document, policy_document, trigger_document
+from tests.factories.catalogue import (
+    cap_document,
+    offer_document,
+    policy_document,
+    trigger_document,
+)
 from tests.factories.moments import NOW, campaign, grant, question
 
 GOLD = {"attribute": "tier", "op": "eq", "value": "gold"}
@@ -36,6 +41,7 @@ BREAKS = {
     Reason.DAYPART: ({}, {"dayparts": [EVENING]}),
     Reason.BLACKOUT: ({}, {"blackouts": [{"from": "2026-06-03", "to": "2026-06-03"}]}),
     Reason.AUDIENCE: ({}, {"audience": GOLD}),
+    Reason.STOCK: ({}, {"offers": [offer_document(products=["beans"])]}),
     Reason.UNSUITABLE: ({"attributes": {"open_complaint": True}}, {}),
     Reason.QUIET: ({"policy": {"quiet": {"from": "12:00", "to": "18:00", "tz": "site", "then": "drop"}}}, {}),
     Reason.EXCLUDED: ({"groups": {"summer": "other"}}, {"group": "summer"}),
@@ -356,3 +362,26 @@ class TestSuppression:
         assert verdict(question(*rows, policy=policy), campaign()) is Reason.SUPPRESSED
         assert verdict(question(*rows, policy=policy), campaign(obeys_policy=False)) is None
         assert verdict(question(*rows), campaign("a", suppression=TWICE)) is None
+
+
+class TestStock:
+    @pytest.mark.parametrize(
+        ("levels", "reason"),
+        [
+            ({"shop/beans": (1, HOUR), "shop/milk": (5, HOUR)}, None),
+            ({"shop/beans": (0, HOUR), "shop/milk": (5, HOUR)}, Reason.STOCK),
+            ({"shop/beans": (1, HOUR)}, Reason.STOCK),
+            ({"mall/beans": (1, HOUR), "mall/milk": (1, HOUR)}, Reason.STOCK),
+            ({"shop/beans": (1, 24 * HOUR), "shop/milk": (5, HOUR)}, None),
+            ({"shop/beans": (1, 24 * HOUR + MICROSECOND), "shop/milk": (5, HOUR)}, Reason.STOCK),
+        ],
+    )
+    def test_all_that_it_is_about_must_be_there_by_a_count_of_today(self, levels, reason):
+        stock = {key: StockLevel(quantity, NOW - ago) for key, (quantity, ago) in levels.items()}
+        both = campaign(offers=[offer_document(products=["beans", "milk"])])
+        assert verdict(question(stock=stock), both) is reason
+
+    def test_how_old_the_count_may_be_is_the_offers_affair(self):
+        asked = campaign(offers=[offer_document(products=["beans"], stock_max_age_s=60)])
+        old = {"shop/beans": StockLevel(1, NOW - HOUR)}
+        assert verdict(question(stock=old), asked) is Reason.STOCK
