@@ -139,6 +139,12 @@ class TestImport:
             assert sorted(threads.map(send, range(4))) == [201, 422, 422, 422]
         assert counts(pool) == (300, 300, 0, 0)
 
+    def test_both_kinds_of_body_are_described(self, pool):
+        paths = pool.client.get("/openapi.json").json["paths"]
+        described = paths["/v1/code-pools/{pool_id}/codes"]["post"]["requestBody"]["content"]
+        assert set(described) == {"application/json", "text/csv"}
+        assert "/v1/codes/{code}:redeem" in paths
+
     def test_what_is_no_csv_is_told(self, pool):
         for body in (b"\xff\xfe", 'AAAA\n"BBBB'):
             answer = add_csv(pool, body)

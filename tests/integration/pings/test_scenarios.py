@@ -32,7 +32,7 @@ def offers(scenario, live):
         "SELECT i.id, move, zone, dwell_s, at, offer"
         " FROM decisions JOIN installations i ON i.key = installation_key"
     )
-    return [(scenario.moment(*row[:5]), row[5]) for row in found]
+    return [(scenario.moment(*row[:5]), row[5]) for row in found if row[5] is not None]
 
 
 def fire_timers(live):

@@ -37,7 +37,8 @@ def offers(scenario, memory):
     for decision in memory.decisions:
         moment = decision.moment
         at = (names[moment.installation_key], moment.move, moment.zone, moment.dwell_s, moment.at)
-        yield scenario.moment(*at), decision.offer and asdict(decision.offer)
+        if decision.offer is not None:
+            yield scenario.moment(*at), asdict(decision.offer)
 
 
 @pytest.mark.parametrize("name", NAMES)
