@@ -90,6 +90,7 @@ def delete_site(session: Session, site: str, edit: Edit) -> None:
     """Raises Conflict while anything is there."""
     lock(session)
     _refuse_occupied(f"The site {site}", store.occupants(session, site))
+    _refuse_asked_for(session, "site", site)
     configuration.delete(session, store.SITES, site, edit)
 
 
@@ -115,6 +116,7 @@ def delete_zone(session: Session, site: str, zone: str, edit: Edit) -> None:
             f"The zone {zone} triggers published campaigns: {_listed(campaigns)}. "
             "Pause or end them, or let them name other zones; then delete it."
         )
+    _refuse_asked_for(session, "zone", f"{site}/{zone}")
     configuration.delete(session, store.ZONES, f"{site}/{zone}", edit)
 
 
@@ -162,6 +164,19 @@ def _named_sensitive_flaws(
         what = f"becomes sensitive, and published campaigns name it: {_listed(campaigns)}"
         do = "Pause or end them, or let them name other zones; then make it sensitive."
         yield zone, Flaw(("sensitive",), what, do)
+    for place, askers in store.asked_for(session, {f"{site}/{zone}" for zone in turning}).items():
+        what = f"becomes sensitive, and visits to it are asked for by {_listed(askers)}"
+        do = "Let them ask for something else; then make it sensitive."
+        yield place.split("/")[1], Flaw(("sensitive",), what, do)
+
+
+def _refuse_asked_for(session: Session, kind: str, place: str) -> None:
+    """Raise Conflict while a rule asks for visits to it: for who never was there it would hold for everybody."""
+    if askers := store.asked_for(session, [place]).get(place):
+        raise Conflict(
+            f"Visits to the {kind} {place} are asked for by {_listed(askers)}. "
+            "Let them ask for something else; then delete it."
+        )
 
 
 def _outline_flaws(session: Session, site: str, floor: str, outline: Body | None) -> Iterator[Flaw]:

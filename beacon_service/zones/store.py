@@ -199,6 +199,31 @@ def campaigns_holding(session: Session, part: Body) -> list[str]:
     return holding(session, "campaign", part)
 
 
+def asked_for(session: Session, places: Collection[str]) -> dict[str, list[str]]:
+    """By site or "site/zone", the audiences and published campaigns whose rule asks for visits to it."""
+    found: dict[str, list[str]] = {}
+    if not places:
+        return found
+    named = documents_holding(session, "audience", {})
+    published = documents_holding(session, "campaign", {"status": "published"})
+    rules = {f"audience {key}": body["rule"] for key, body in named.items()}
+    rules |= {f"campaign {key}": body.get("audience") for key, body in published.items()}
+    for asker, rule in rules.items():
+        for place in _visited(rule) & set(places):
+            found.setdefault(place, []).append(asker)
+    return found
+
+
+def _visited(rule: Any) -> set[str]:
+    """The places that a rule asks for visits to, wherever it does; what else rules are is the campaigns' affair."""
+    if isinstance(rule, list):
+        return set().union(*map(_visited, rule))
+    if not isinstance(rule, dict):
+        return set()
+    asked = [rule[kind] for kind in ("visits", "last_visit") if kind in rule]
+    return {str(name) for where in asked for name in where.values()}.union(*map(_visited, rule.values()))
+
+
 class ZoneTraits(NamedTuple):
     """What a campaign's trigger may ask of a zone."""
 

@@ -8,7 +8,7 @@ from beacon_service.campaigns import audience_store
 from beacon_service.campaigns.audience import MAX_TESTS
 from beacon_service.campaigns.audience_sql import condition
 from beacon_service.db import db, transaction
-from tests.factories.brand import campaign_body, faults, zone_body
+from tests.factories.brand import campaign_body, faults, site_body, zone_body
 from tests.factories.catalogue import square
 
 GOLD = {"attribute": "loyalty", "op": "eq", "value": "gold"}
@@ -187,3 +187,38 @@ class TestWhoIsInIt:
         assert size.sampled
         assert size.total == pytest.approx(40_003, rel=0.02)
         assert size.customers / size.total == pytest.approx(0.25, abs=0.03)
+
+
+class TestPlacesThatRulesAskFor:
+    @pytest.fixture
+    def asked(self, shop):
+        """Of the café by an audience, of the bar by a published campaign, of both by the way of a tree."""
+        for column, zone in enumerate(("bar", "door"), start=5):
+            shop.put(f"/sites/shop/zones/{zone}", zone_body(geometry=square(column)))
+        cafe = {"not": {"any": [GOLD, {"last_visit": {"zone": "shop/cafe"}, "op": "within", "days": 3}]}}
+        bar = {"all": [{"visits": {"zone": "shop/bar"}, "op": "ge", "value": 2}]}
+        trigger = {"move": "entered", "zones": [{"site": "shop", "zone": "door"}]}
+        shop.put("/audiences/regulars", audience(cafe))
+        assert shop.put("/campaigns/coffee", campaign_body(audience=bar, trigger=trigger)).status_code == 201
+        return shop
+
+    @pytest.mark.parametrize(("zone", "asker"), [("cafe", "audience regulars"), ("bar", "campaign coffee")])
+    def test_they_neither_go_nor_become_sensitive_behind_the_rules_backs(self, asked, zone, asker):
+        body = asked.get(f"/sites/shop/zones/{zone}").json | {"sensitive": True}
+        for refused in (
+            asked.delete(f"/sites/shop/zones/{zone}"),
+            asked.put(f"/sites/shop/zones/{zone}", body),
+        ):
+            assert refused.status_code == 409
+            assert f"asked for by {asker}." in refused.json["detail"]
+
+    def test_they_may_once_nobody_asks_any_more(self, asked):
+        asked.put("/audiences/regulars", audience())
+        assert asked.delete("/sites/shop/zones/cafe").status_code == 204
+
+    def test_a_site_that_is_asked_for_stays(self, brand):
+        brand.put("/sites/mall", site_body())
+        brand.put("/audiences/new", audience({"visits": {"site": "mall"}, "op": "eq", "value": 0}))
+        assert brand.delete("/sites/mall").status_code == 409
+        brand.delete("/audiences/new")
+        assert brand.delete("/sites/mall").status_code == 204
