@@ -24,7 +24,7 @@ from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
 from beacon_service.delivery.senders import sending
 from beacon_service.job_log import JobLog
-from beacon_service.pings import beacon_watch, phone_levels, snapshots, triggers, waiting
+from beacon_service.pings import beacon_watch, phone_levels, propensities, snapshots, triggers, waiting
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
 from beacon_service.pings.settle import Given
@@ -50,6 +50,7 @@ log = structlog.get_logger()
 LEADER_LOCK = 0x4C4541444552
 RELEASE_EVERY_S = 1.0
 TELL_EVERY_S = 5.0
+PROPENSITIES_EVERY_S = 60.0
 EVENTS_EVERY_S = 1.0
 # What leaves by webhook or push is on its way a quarter of a second after its decision, at most.
 DELIVER_EVERY_S = 0.25
@@ -106,6 +107,12 @@ class Worker:
         with transaction(self._engine) as connection:
             found = triggers.notice_absences(connection, programme, now, random_seed)
         log.info("noticed absences", found=found)
+
+    def publish_propensities(self) -> None:
+        """Whoever leads: what became of the offers of campaigns that learn."""
+        if self._leads:
+            programme = self._catalogue.newest(self._engine).programme
+            propensities.publish(self._engine, programme, self._clock.now())
 
     def tell_jobs(self) -> None:
         """What all of these came to."""
@@ -275,6 +282,7 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
         (worker.notice_events, EVENTS_EVERY_S),
         (worker.release_expired, RELEASE_EVERY_S),
         (worker.lead, LEAD_EVERY_S),
+        (worker.publish_propensities, PROPENSITIES_EVERY_S),
         (worker.tell_jobs, TELL_EVERY_S),
     ):
         scheduler.add_job(worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__)

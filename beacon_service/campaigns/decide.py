@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from beacon_service.campaigns.model import Campaign, Decision, Granted, Reason
 from beacon_service.campaigns.question import Question, channel_of
+from beacon_service.campaigns.score import slice_of
 from beacon_service.campaigns.verdict import SHARED_REASONS, verdict
 from beacon_service.campaigns.writing import write
 from beacon_service.ids import derived_uuid7, draw
@@ -19,9 +20,9 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         if verdicts[campaign.id] in SHARED_REASONS and question.lacks_room(campaign)
     )
     # A fallback speaks only where nobody else does, whatever its priority.
-    ranked = sorted(
-        (c for c in candidates if verdicts[c.id] is None), key=lambda c: (c.fallback, -c.priority, c.id)
-    )
+    fit = [campaign for campaign in candidates if verdicts[campaign.id] is None]
+    scores: dict[str, float] = {campaign.id: question.score(campaign) for campaign in fit}
+    ranked = sorted(fit, key=lambda c: (c.fallback, -c.priority, -scores[c.id], c.id))
     winner, held_out, draws = _choose(question, ranked)
     lost = Reason.OUTRANKED if winner or len(held_out) == len(ranked) else Reason.GLOBAL_HOLD_OUT
     for campaign in ranked:
@@ -46,6 +47,7 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         grants=tuple(grants),
         refusals=refusals,
         channel=channel_of(question, winner) if winner else None,
+        scores=scores if any(score != 1.0 for score in scores.values()) else {},
     )
 
 
@@ -91,4 +93,5 @@ def _offered_grant(question: Question, campaign: Campaign) -> Granted:
         tags=tuple(sorted(campaign.tags)),
         channel=channel_of(question, campaign),
         cost=offer.cost,
+        slice=slice_of(campaign.learning, question.attributes) if campaign.learning else None,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntFlag, StrEnum
 from functools import cached_property
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NamedTuple, NewType
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -188,6 +188,21 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Learning:
+    """What a campaign learns from: the outcome that is wanted, for each value of an attribute apart."""
+
+    goal: Literal["viewed", "clicked", "redeemed"]
+    by: str | None = None
+
+
+class Tries(NamedTuple):
+    """How often an offer was shown to a slice of its audience, and how often taken up."""
+
+    shown: int = 0
+    taken: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class StockLevel:
     """What a site has of a product, and when that was counted."""
 
@@ -221,6 +236,9 @@ class Campaign:
     suppression: Suppression | None = None
     group: str | None = None  # of these campaigns a customer gets one for good
     fallback: bool = False  # speaks only where no other campaign does
+    value: float = 1.0  # what one that is taken up is worth, against other campaigns'
+    lever: float = 1.0  # the marketer's own hand on the scales
+    learning: Learning | None = None
     shares: bool = True  # whether it has caps or a budget that customers share, or codes of a pool
     rules: tuple[Callable[..., Any], ...] = field(
         default=(), repr=False, compare=False
@@ -340,6 +358,7 @@ class Granted(msgspec.Struct, frozen=True):
     tags: tuple[str, ...] = ()
     channel: str | None = None
     cost: int = 0
+    slice: str | None = None  # of the audience, where the campaign learns
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -357,3 +376,4 @@ class Decision(msgspec.Struct, frozen=True):
     grants: tuple[Granted, ...]
     refusals: tuple[str, ...] = ()
     channel: str | None = None  # by which the offer goes out
+    scores: dict[str, float] = {}  # of those that nothing spoke against, where one is not 1

@@ -17,12 +17,14 @@ from beacon_service.campaigns.model import (
     Campaign,
     CampaignId,
     Cap,
+    Learning,
     Offer,
     Policy,
     Quiet,
     Recipe,
     StockLevel,
     Suppression,
+    Tries,
     Trigger,
     Window,
 )
@@ -34,6 +36,8 @@ from beacon_service.zones.model import Zone, zone_key
 # A zone's key, or (tag, site or None for any site): what a trigger names.
 Place: TypeAlias = str | tuple[str, str | None]
 Index: TypeAlias = Mapping[tuple[Place, str, int | None], tuple[Campaign, ...]]
+# By campaign, offer and slice of the audience.
+Learned: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Tries]]]
 _Entry: TypeAlias = tuple[Place, str, int | None]
 
 
@@ -51,6 +55,7 @@ class Programme:
     _dwells: Mapping[Place, frozenset[int]] = field(repr=False, default_factory=_nothing)
     audiences: Audiences = field(default_factory=Audiences)
     stock: Mapping[str, StockLevel] = field(repr=False, default_factory=_nothing)  # by "site/product"
+    learned: Learned = field(repr=False, default_factory=_nothing)
 
     def updated(self, changes: Documents) -> "Programme":
         """The programme with the changes applied."""
@@ -74,7 +79,28 @@ class Programme:
             _dwell_thresholds(campaigns.values()),
             audiences,
             self._stock_after(changes),
+            self._learned_after(changes),
         )
+
+    def learned_body(self, campaign: str) -> Body:
+        """What is published of a campaign's tries, as a document."""
+        found = self.learned.get(campaign, {})
+        offers = {
+            offer: {part: list(tries) for part, tries in parts.items()} for offer, parts in found.items()
+        }
+        return {"offers": offers}
+
+    def _learned_after(self, changes: Documents) -> Learned:
+        if not changes.names("propensity"):
+            return self.learned
+        learned = dict(self.learned)
+        for key, body in changes.of("propensity"):
+            offers = body["offers"] if body is not None else {}
+            learned[key] = {
+                offer: {part: Tries(*tries) for part, tries in parts.items()}
+                for offer, parts in offers.items()
+            }
+        return MappingProxyType(learned)
 
     def _stock_after(self, changes: Documents) -> Mapping[str, StockLevel]:
         if not changes.names("stock"):
@@ -190,6 +216,9 @@ def _campaign_of(body: Body) -> Campaign:
         suppression=_suppression(body.get("suppression")),
         group=body.get("group"),
         fallback=body.get("fallback") or False,
+        value=body.get("value") or 1.0,
+        lever=body.get("lever") or 1.0,
+        learning=Learning(learn["goal"], learn.get("by")) if (learn := body.get("learn")) else None,
         shares=_shares(body),
     )
 

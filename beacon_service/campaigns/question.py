@@ -23,13 +23,16 @@ from beacon_service.campaigns.model import (
     StockLevel,
     Tally,
     TallyKey,
+    Tries,
 )
 from beacon_service.campaigns.person import Person
+from beacon_service.campaigns.score import affinities, best_offer, context, propensity, slice_of
 from beacon_service.campaigns.writing import NOBODY, About, Scene
 from beacon_service.customers.events import Events
 from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 from beacon_service.ids import draw
 from beacon_service.visits.model import Visit
+from beacon_service.zones.model import Zone
 
 # What an attribute `mood` may say of who is not to be advertised to.
 BAD_MOODS = ("angry", "bad", "upset")
@@ -89,12 +92,15 @@ class Question(Struct, frozen=True, dict=True):
     about: About = NOBODY
     groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
     stock: Mapping[str, StockLevel] = {}  # by "site/product"
+    learned: Mapping[str, Mapping[str, Mapping[str, Tries]]] = {}  # by campaign, offer and slice
+    zones: Mapping[Any, Zone] = {}  # all, by key: for what the customer likes
     good_until: datetime | None = None  # of a moment that waited
     still_so: bool = True  # whether what it waited for still holds
     counts: list[tuple[str, str, int, int]] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
     _standings: dict[str, Standing] = {}
     _covered: dict[int, bool] = {}
+    _rates: dict[str, dict[str, float]] = {}
 
     @cached_property
     def standing(self) -> Standing:
@@ -116,9 +122,14 @@ class Question(Struct, frozen=True, dict=True):
         return self._standings[campaign.id]
 
     def offer(self, campaign: Campaign) -> Offer:
-        """Which of the campaign's offers is this customer's: for good, as long as their weights stay."""
+        """Which of the campaign's offers is this customer's: for good, as long as their weights stay.
+
+        One that learns shows whichever is most promising at this moment.
+        """
         if len(campaign.offers) == 1:
             return campaign.offers[0]
+        if campaign.learning is not None:
+            return best_offer(campaign, self.rates(campaign))
         mark = draw("variant", campaign.id, self.moment.customer_key) * sum(
             one.weight for one in campaign.offers
         )
@@ -127,6 +138,29 @@ class Question(Struct, frozen=True, dict=True):
             if mark < 0:
                 return offer
         return campaign.offers[-1]
+
+    def rates(self, campaign: Campaign) -> Mapping[str, float]:
+        """Of a campaign that learns: for each offer how likely it is to be taken up, drawn for this moment."""
+        assert campaign.learning is not None, "it learns"
+        if campaign.id not in self._rates:
+            part, known = slice_of(campaign.learning, self.attributes), self.learned.get(campaign.id, {})
+            self._rates[campaign.id] = {
+                offer.id: propensity(
+                    known.get(offer.id, {}).get(part, Tries()), self.moment.seed, self.moment.key, offer.id
+                )
+                for offer in campaign.offers
+            }
+        return self._rates[campaign.id]
+
+    def score(self, campaign: Campaign) -> float:
+        """What speaks for the campaign beside its priority."""
+        rate = 1.0 if campaign.learning is None else self.rates(campaign)[self.offer(campaign).id]
+        liked = context(campaign, self._affinities) if campaign.tags else 1.0
+        return rate * liked * campaign.value * campaign.lever
+
+    @cached_property
+    def _affinities(self) -> Mapping[str, float]:
+        return affinities(self.visits, self.zones)
 
     @cached_property
     def person(self) -> Person:

@@ -49,6 +49,7 @@ _RULE_SCHEMA = {
 
 # Lax only in that JSON has no times: a text is read as one.
 Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
+Weight = Annotated[float, Field(gt=0, le=1_000_000)]
 Share = Annotated[float, Field(ge=0, le=1)]
 # Any: read by hand, so that each wrong test of a tree is named by its place.
 Rule = Annotated[Any, AfterValidator(_sound_rule), WithJsonSchema(_RULE_SCHEMA)]
@@ -127,6 +128,16 @@ class TriggerIn(Document):
         ]
 
 
+class LearnIn(Document):
+    """Which offer is taken up by whom: learned from what becomes of them."""
+
+    goal: Literal["viewed", "clicked", "redeemed"] = "clicked"
+    by: Id | None = Field(
+        default=None,
+        description="For each value of this attribute apart. Left out: for all customers together.",
+    )
+
+
 class CampaignIn(Document):
     """Trigger, audience, schedule, caps and the offer."""
 
@@ -164,6 +175,11 @@ class CampaignIn(Document):
         default=None, description="Of the campaigns of a group each customer gets one for good."
     )
     fallback: bool = Field(default=False, description="It speaks only where no other campaign does.")
+    value: Weight = Field(
+        default=1.0, description="What one that is taken up is worth, against other campaigns'."
+    )
+    lever: Weight = Field(default=1.0, description="To favour it among those of its priority, or not.")
+    learn: LearnIn | None = None
     offers: Annotated[list[OfferIn], Field(min_length=1, max_length=20)]
 
     @model_validator(mode="after")
@@ -225,7 +241,11 @@ _LEARNED: dict[str, dict[str, Any]] = {
         "fallback": False,
         "quiet": None,
         "time_zone": "UTC",
+        "value": 1.0,
+        "lever": 1.0,
+        "learn": None,
     },
+    "learn": {"by": None},
     "offers": {"weight": 1.0, "cost": 0},
     "budget": {"of": "offers", "per_site": False, "pacing": "fast"},
     "dayparts": {"days": None, "rule": None, "starts_on": None},
@@ -279,6 +299,9 @@ class CampaignOut(BaseModel):
     suppression: dict[str, Any] | None = None
     group: str | None = None
     fallback: bool = False
+    value: float = 1.0
+    lever: float = 1.0
+    learn: dict[str, Any] | None = None
 
 
 class CampaignPage(BaseModel):

@@ -20,6 +20,7 @@ Kind: TypeAlias = Literal[
     "webhook",
     "product",
     "stock",
+    "propensity",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 Body: TypeAlias = Mapping[str, Any]

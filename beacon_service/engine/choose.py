@@ -205,6 +205,8 @@ class _SecondPass:
             about=self._about(zone, moment, customer.id),
             groups=memory.groups,
             stock=self.catalogue.programme.stock,
+            learned=self.catalogue.programme.learned,
+            zones=places.zones,
         )
 
     def _about(self, zone: Zone | None, moment: Moment, customer_id: str) -> About:

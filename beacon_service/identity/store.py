@@ -72,7 +72,7 @@ ERASE = (
     # What remains of a decision is what grants and outcomes refer to; its site stands in the ledger too.
     (
         "UPDATE decisions SET zone = '', move = '', dwell_s = NULL, visit = 0, at = decided_at,"
-        " offer = NULL, reasons = '{}', counts = '[]', draws = '{}', refusals = '[]',"
+        " offer = NULL, reasons = '{}', counts = '[]', draws = '{}', refusals = '[]', scores = '{}',"
         " ping_received_on = NULL, ping_id = NULL"
         " WHERE customer_key = ANY(%(keys)s::bigint[])"
     ),

@@ -59,6 +59,7 @@ class DryRunOut(BaseModel):
     reasons: dict[str, str] = Field(description="Why each of the others would lose.")
     counts: list[CountOut]
     draws: dict[str, Any]
+    scores: dict[str, float]
     catalogue_version: int
     moment_key: UUID
 
@@ -95,6 +96,7 @@ def _told(decision: Decision, version: int) -> dict[str, Any]:
             dict(zip(("campaign", "cap", "used", "limit"), one, strict=True)) for one in decision.counts
         ],
         "draws": {name: {"draw": found, "share": share} for name, (found, share) in decision.draws.items()},
+        "scores": decision.scores,
         "catalogue_version": version,
         "moment_key": decision.moment.key,
     }

@@ -178,37 +178,37 @@ SAVE_DECISIONS = """
 WITH granted AS (
     INSERT INTO grants (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, decided_at, seq, open,
-        closes_at, charged, tags, channel, cost, code)
+        closes_at, charged, tags, channel, cost, code, slice)
     SELECT decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, %(now)b::timestamptz,
         currval('step_seq') + place, arm = 'offered', closes_at, charged,
-        ARRAY(SELECT jsonb_array_elements_text(tags)), channel, cost, code
+        ARRAY(SELECT jsonb_array_elements_text(tags)), channel, cost, code, slice
     FROM unnest(
         %(grant_decisions)b::uuid[], %(grant_campaigns)b::text[], %(grant_moments)b::uuid[],
         %(grant_customers)b::bigint[], %(grant_offers)b::text[], %(grant_arms)b::text[], %(grant_sites)b::text[],
         %(grant_policies)b::boolean[], %(grant_places)b::bigint[], %(grant_closes)b::timestamptz[],
         %(grant_charged)b::jsonb[], %(grant_tags)b::jsonb[], %(grant_channels)b::text[], %(grant_costs)b::bigint[],
-        %(grant_codes)b::text[]
+        %(grant_codes)b::text[], %(grant_slices)b::text[]
     ) AS given (
         decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy, place, closes_at, charged,
-        tags, channel, cost, code)
+        tags, channel, cost, code, slice)
 )
 INSERT INTO decisions (
     decision_id, moment_key, seq, customer_key, installation_key, site, zone, move, dwell_s, visit, at, decided_at,
     catalogue_version, code_version, seed, campaign, revision, offer_id, offer, channel, expires_at, reasons,
-    counts, draws, refusals, ping_received_on, ping_id)
+    counts, draws, refusals, scores, ping_received_on, ping_id)
 SELECT decision_id, moment_key, currval('step_seq') + place, customer_key, installation_key, site, zone, move,
     dwell_s, visit, at, %(now)b::timestamptz, %(version)b::bigint, %(code)b::text, seed, campaign, revision,
-    offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, ping_received_on, ping_id
+    offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores, ping_received_on, ping_id
 FROM unnest(
     %(ids)b::uuid[], %(moments)b::uuid[], %(places)b::bigint[], %(customers)b::bigint[],
     %(installations)b::bigint[], %(sites)b::text[], %(zones)b::text[], %(moves)b::text[], %(dwells)b::integer[],
     %(visits)b::integer[], %(ats)b::timestamptz[], %(seeds)b::bigint[], %(campaigns)b::text[],
     %(revisions)b::integer[], %(offer_ids)b::text[], %(offers)b::jsonb[], %(channels)b::text[],
     %(expires)b::timestamptz[], %(reasons)b::jsonb[], %(counts)b::jsonb[], %(draws)b::jsonb[],
-    %(refusals)b::jsonb[], %(ping_days)b::date[], %(ping_ids)b::text[]
+    %(refusals)b::jsonb[], %(scores)b::jsonb[], %(ping_days)b::date[], %(ping_ids)b::text[]
 ) AS given (
     decision_id, moment_key, place, customer_key, installation_key, site, zone, move, dwell_s, visit, at, seed,
-    campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, ping_received_on,
+    campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores, ping_received_on,
     ping_id)
 """
 

@@ -228,6 +228,7 @@ def save_decisions(
         "counts": [decision.counts for decision in chosen],
         "draws": [decision.draws for decision in chosen],
         "refusals": [decision.refusals for decision in chosen],
+        "scores": [decision.scores for decision in chosen],
         "ping_days": [date.fromisoformat(ping[0]) if ping else None for ping in pings],
         "ping_ids": [ping[1] if ping else None for ping in pings],
         **_grant_arrays(decisions),
@@ -252,6 +253,7 @@ def _grant_arrays(decisions: Sequence[tuple[Decision, int]]) -> dict[str, list[A
         "grant_tags": [grant.tags for _, grant, _ in rows],
         "grant_channels": [grant.channel for _, grant, _ in rows],
         "grant_costs": [grant.cost for _, grant, _ in rows],
+        "grant_slices": [grant.slice for _, grant, _ in rows],
         "grant_codes": [_own_code(decision, grant) for decision, grant, _ in rows],
     }
 

@@ -47,6 +47,7 @@ def explained(
             campaign: {"draw": draw, "share": share} for campaign, (draw, share) in decision["draws"].items()
         },
         "refusals": decision["refusals"],
+        "scores": decision["scores"],
         "grants": [{**grant, "outcomes": _names(grant["outcomes"])} for grant in grants],
         "outcomes": list(outcomes),
         "seed": str(decision["seed"]),  # 63 bits: more than a number in JavaScript holds

@@ -175,6 +175,7 @@ class Explanation(BaseModel):
     reasons: dict[str, str]
     counts: list[CountOut]
     draws: dict[str, DrawOut]
+    scores: dict[str, float] = Field(description="Of those that nothing spoke against, where one is not 1.")
     refusals: list[str]
     grants: list[GrantOut]
     outcomes: list[OutcomeOut]

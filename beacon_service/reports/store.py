@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 DECISION = """
 SELECT d.decision_id, d.at, d.decided_at, c.id AS customer_id, i.id AS installation_id, d.site, d.zone,
     d.move, d.dwell_s, d.visit, d.campaign, d.revision, d.offer, d.channel, d.expires_at, d.reasons, d.counts,
-    d.draws, d.refusals, d.seed, d.moment_key, d.catalogue_version, d.code_version, d.installation_key,
+    d.draws, d.refusals, d.scores, d.seed, d.moment_key, d.catalogue_version, d.code_version, d.installation_key,
     d.ping_received_on, d.ping_id, c.erased_at IS NOT NULL AS erased
 FROM decisions AS d
 LEFT JOIN customers AS c ON c.key = d.customer_key

@@ -12,7 +12,9 @@ STATEMENTS = """
 ALTER TABLE grants
     ADD COLUMN tags text[] NOT NULL DEFAULT '{}',
     ADD COLUMN channel text,
-    ADD COLUMN cost bigint NOT NULL DEFAULT 0;
+    ADD COLUMN cost bigint NOT NULL DEFAULT 0,
+    ADD COLUMN slice text;                  -- of the audience, where its campaign learns
+ALTER TABLE decisions ADD COLUMN scores jsonb NOT NULL DEFAULT '{}';
 
 ALTER TABLE campaigns
     DROP CONSTRAINT campaigns_status_check,

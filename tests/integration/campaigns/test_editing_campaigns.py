@@ -50,6 +50,9 @@ def test_a_campaign_is_kept_with_its_defaults(shop):
             "suppression": None,
             "group": None,
             "fallback": False,
+            "value": 1.0,
+            "lever": 1.0,
+            "learn": None,
             "offers": [
                 {
                     "id": "coffee",
