@@ -208,8 +208,8 @@ FROM unnest(
     %(refusals)b::jsonb[], %(scores)b::jsonb[], %(ping_days)b::date[], %(ping_ids)b::text[]
 ) AS given (
     decision_id, moment_key, place, customer_key, installation_key, site, zone, move, dwell_s, visit, at, seed,
-    campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores, ping_received_on,
-    ping_id)
+    campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores,
+    ping_received_on, ping_id)
 """
 
 # The check `used <= ceiling` is the last word: it fails the whole transaction if the engine was wrong.
