@@ -2,7 +2,8 @@
 
 One pass over the ledger for each rule, in the order of `seq`: what counts is put in (and taken out again where a
 reservation was given back), and each offer that the rule binds is judged by what stood there just before it, at the
-limit of the very version of the configuration that its decision names. So an excess that came otherwise (a lowered
+limit of the very version of the configuration that its decision names. A least time between two offers is a cap of one
+in that time. So an excess that came otherwise (a lowered
 cap, a merge, an outcome after its release) is none unless an offer is made on top of it.
 """
 
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.torture.findings import Finding
 from tests.torture.rules import Rule, bounds
-from tests.torture.windows import UnjudgedError, stretch
+from tests.torture.windows import UnjudgedError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,10 +34,9 @@ def exceeded(ledger: Ledger) -> tuple[list[Finding], int]:
     findings: list[Finding] = []
     unjudged = 0
     for rule, limits in bound.items():
-        try:
-            findings += _recount(ledger, rule, limits)
-        except UnjudgedError:
-            unjudged += len(limits)
+        found, untold = _recount(ledger, rule, limits)
+        findings += found
+        unjudged += untold
     return findings, unjudged
 
 
@@ -54,6 +54,23 @@ def counts(ledger: Ledger, kind: str, grant: Grant) -> Iterator[tuple[int, int]]
         yield outcome, 1
 
 
+class _Standing:
+    """What counts at the moment, by when it was decided: how many they are, or what they cost."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[datetime, int]] = []
+
+    def put(self, at: datetime, weight: int) -> None:
+        insort(self.entries, (at, weight))
+
+    def take(self, at: datetime, weight: int) -> None:
+        del self.entries[bisect_left(self.entries, (at, weight))]
+
+    def between(self, start: datetime, end: datetime) -> int:
+        first, last = bisect_left(self.entries, (start, 0)), bisect_left(self.entries, (end, 0))
+        return sum(weight for _, weight in self.entries[first:last])
+
+
 class _Event(NamedTuple):
     """Things of one seq happen in the order of places; of one place an offer is judged (0), then counted (1)."""
 
@@ -64,30 +81,38 @@ class _Event(NamedTuple):
     merge: Merge | None = None
 
 
-def _recount(ledger: Ledger, rule: Rule, limits: Mapping[int, int]) -> Iterator[Finding]:
-    standing: dict[object, list[datetime]] = defaultdict(list)
+def _recount(ledger: Ledger, rule: Rule, limits: Mapping[int, int]) -> tuple[list[Finding], int]:
+    standing: dict[object, _Standing] = defaultdict(_Standing)
     heirs: dict[int, int] = {}
-    owners = _first_owners(ledger)
+    owners = ledger.first_owners()
+    findings, unjudged = [], 0
     for event in _events(ledger, rule):
         if event.merge is not None:
             heirs[event.merge.origin] = event.merge.target
-            for decided_at in standing.pop(event.merge.origin, ()):
-                insort(standing[event.merge.target], decided_at)
+            inherited = standing.pop(event.merge.origin, None)
+            for decided_at, weight in inherited.entries if inherited else ():
+                standing[event.merge.target].put(decided_at, weight)
         if event.grant is None:
             continue
-        grant = event.grant
+        grant, weight = event.grant, rule.weight(event.grant)
         owner = owners.get((grant.installation, grant.seq), grant.customer)
-        stands = standing[rule.subject_of(grant, heirs.get(owner, owner))]
+        stands = standing[rule.subject_of(ledger.configuration, grant, heirs.get(owner, owner))]
         if event.change > 0:
-            insort(stands, grant.decided_at)
+            stands.put(grant.decided_at, weight)
         elif event.change < 0:
-            del stands[bisect_left(stands, grant.decided_at)]
+            stands.take(grant.decided_at, weight)
         elif event.place in limits:
-            start, end = stretch(rule.window, grant.decided_at, rule.time_zone(ledger.configuration, grant))
-            before = bisect_left(stands, end) - bisect_left(stands, start)
-            if before >= limits[event.place]:
-                said = f"{before} before it, limit {limits[event.place]}"
-                yield Finding(rule.kind, f"{grant.decision_id} of {grant.campaign}: {rule.name}, {said}")
+            try:
+                before = stands.between(*rule.stretch(ledger.configuration, grant))
+            except UnjudgedError:
+                unjudged += 1
+                continue
+            if before + weight > limits[event.place]:
+                said = f"{before} before its {weight}, limit {limits[event.place]}"
+                findings.append(
+                    Finding(rule.kind, f"{grant.decision_id} of {grant.campaign}: {rule.name}, {said}")
+                )
+    return findings, unjudged
 
 
 def _events(ledger: Ledger, rule: Rule) -> list[_Event]:
@@ -107,16 +132,3 @@ def _events(ledger: Ledger, rule: Rule) -> list[_Event]:
         return event.seq, event.place
 
     return sorted(events, key=order)
-
-
-def _first_owners(ledger: Ledger) -> dict[tuple[int | None, int], int]:
-    """(installation, seq) of grants made before their phone's customer was merged away -> that customer.
-
-    A merge writes the new customer into old rows; whose they were when they were judged, the log tells.
-    """
-    merged = {merge.installation: merge for merge in reversed(ledger.merges)}
-    return {
-        (grant.installation, grant.seq): merged[grant.installation].origin
-        for grant in ledger.grants
-        if grant.installation in merged and grant.seq < merged[grant.installation].seq
-    }

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import IsolationLevel
 
-from tests.torture import caps, ledger, records
+from tests.torture import belongings, caps, delays, ledger, records
 from tests.torture.records import Acknowledged
-from tests.torture.tallies import tallies_agree
+from tests.torture.tallies import pools_agree, tallies_agree
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +25,17 @@ NOBODY = Acknowledged()
 ONE_INSTANT = IsolationLevel.REPEATABLE_READ
 
 
+CHECKS = (
+    *records.CHECKS,
+    belongings.groups_kept,
+    belongings.codes_given_once,
+    belongings.codes_recorded,
+    delays.delays_kept,
+    tallies_agree,
+    pools_agree,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     findings: tuple[Finding, ...]
@@ -33,7 +44,7 @@ class Verdict:
     held_out: int
     pings: int
     late_outcomes: int  # may stand above a cap, and are no violation
-    unjudged: int  # bounds that the tables do not tell: windows of one visit
+    unjudged: int  # bounds that the tables do not tell: of one visit, or by the customer's clocks
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -43,7 +54,7 @@ class Verdict:
 def check(connection: psycopg.Connection[Any], acknowledged: Acknowledged = NOBODY) -> Verdict:
     found = ledger.read(connection)
     exceeded, unjudged = caps.exceeded(found)
-    others = [finding for look in (*records.CHECKS, tallies_agree) for finding in look(found, acknowledged)]
+    others = [finding for look in CHECKS for finding in look(found, acknowledged)]
     return Verdict(
         findings=(*exceeded, *others),
         decisions=len(found.decisions),

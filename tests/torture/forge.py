@@ -53,11 +53,20 @@ class Forge:
         )
         return int(row[0])
 
-    def site(self, time_zone: str = "Europe/Amsterdam") -> None:
-        self.configure("site", SITE, {"id": SITE, "name": "Forged", "time_zone": time_zone})
+    def site(self, time_zone: str = "Europe/Amsterdam", *, site: str = SITE) -> None:
+        self.configure("site", site, {"id": site, "name": "Forged", "time_zone": time_zone})
+
+    def policy(self, *caps: dict[str, Any], **other: Any) -> None:
+        self.configure("policy", "policy", {"caps": list(caps), **other})
 
     def campaign(self, *caps: dict[str, Any], campaign: str = "forged", **other: Any) -> str:
-        defaults = {"id": campaign, "status": "published", "budget": None, "obeys_policy": False}
+        defaults = {
+            "id": campaign,
+            "status": "published",
+            "budget": None,
+            "obeys_policy": False,
+            "offers": [{"id": "offer"}],
+        }
         self.configure("campaign", campaign, {**defaults, "caps": list(caps), **other})
         return campaign
 
@@ -82,16 +91,22 @@ class Forge:
         *,
         arm: str = "offered",
         policy: bool = False,
+        code: str | None = None,
         **decision: Any,
     ) -> UUID:
-        """A decision for the campaign and its grant; further arguments are columns of the decision."""
+        """A decision for the campaign and its grant; further arguments are columns of the decision.
+
+        What the ledger copies of tags, channel and cost is left empty: nothing is to be judged by it.
+        """
+        if code is not None:
+            decision["offer"] = Jsonb({"code": code})
         decision_id = self.decision(person, at, campaign=campaign if arm == "offered" else None, **decision)
         self.connection.execute(
             """INSERT INTO grants (decision_id, campaign, moment_key, customer_key, offer_id, arm, site, policy,
-                                   decided_at, seq, open, closes_at)
-               SELECT decision_id, %s, moment_key, customer_key, offer_id, %s, site, %s, decided_at, seq, %s, %s
+                                   decided_at, seq, open, closes_at, code)
+               SELECT decision_id, %s, moment_key, customer_key, offer_id, %s, site, %s, decided_at, seq, %s, %s, %s
                FROM decisions WHERE decision_id = %s""",
-            [campaign, arm, policy, arm == "offered", at + timedelta(minutes=1), decision_id],
+            [campaign, arm, policy, arm == "offered", at + timedelta(minutes=1), code, decision_id],
         )
         return decision_id
 
@@ -168,6 +183,14 @@ class Forge:
         )
         return seq
 
+    def code(self, code: str, decision_id: UUID | None = None, *, pool: str | None = "forged") -> None:
+        """The code as the service keeps it: whose it is, or nobody's."""
+        self.connection.execute(
+            """INSERT INTO codes (code, pool, decision_id, given_at) VALUES (%s, %s, %s, %s)
+               ON CONFLICT (code) DO UPDATE SET decision_id = excluded.decision_id, given_at = excluded.given_at""",
+            [code, pool, decision_id, NOON_AT if decision_id else None],
+        )
+
     def version(self) -> int:
         row = self.connection.execute("SELECT version FROM catalogue").fetchone()
         assert row is not None
@@ -203,6 +226,10 @@ def rolling(n: int, unit: str) -> dict[str, Any]:
 
 def calendar(unit: str) -> dict[str, Any]:
     return {"kind": "calendar", "n": 1, "unit": unit}
+
+
+def policy_cap(limit: int, window: dict[str, Any], *, scope: str = "all", **other: Any) -> dict[str, Any]:
+    return {**cap(limit, window, **other), "scope": scope}
 
 
 LIFETIME = {"kind": "lifetime"}

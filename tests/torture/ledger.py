@@ -7,7 +7,7 @@ for this purpose, and the meaning of caps and windows is written down a second t
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -34,20 +34,30 @@ IMPLIED = {
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A row of the ledger; `version` is that of the configuration its decision was made with, if there is one."""
+    """A row of the ledger; `version` is that of the configuration its decision was made with, if there is one.
+
+    Tags and cost are what that version of the campaign says and the channel is the decision's: the ledger keeps copies
+    of them to count by, and a copy may be wrong.
+    """
 
     decision_id: UUID
     moment_key: UUID
     campaign: str
     customer: int
     installation: int | None
-    site: str
+    site: str | None  # of an event or an absence there is none
     arm: str
     policy: bool
     decided_at: datetime
     seq: int
     open: bool
     version: int | None
+    offer: str | None  # of what was held out there is none
+    channel: str | None
+    code: str | None
+    shown: str | None  # the code in the decision's texts
+    tags: frozenset[str]
+    cost: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +67,7 @@ class Decision:
     seq: int
     customer: int
     installation: int
-    zone: str
+    zone: str | None
     move: str
     dwell_s: int | None
     visit: int
@@ -66,6 +76,7 @@ class Decision:
     campaign: str | None
     channel: str | None
     ping_id: str | None
+    reasons: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +119,13 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class Code:
+    code: str
+    pool: str | None  # None: made when it was given out
+    decision_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Configuration:
     """Every body that a piece of configuration ever had, by the version that gave it."""
 
@@ -129,6 +147,8 @@ class Ledger:
     pings: list[Ping]
     moves: list[Move]
     tallies: list[Tally]
+    codes: list[Code]
+    waiting: Counter[str]  # how many moments wait for a campaign
     configuration: Configuration
     # (decision, kind) -> seq from which it counts as that kind
     outcomes: Mapping[tuple[UUID, str], int] = field(repr=False)
@@ -138,13 +158,32 @@ class Ledger:
     releases: Mapping[tuple[UUID, str], int] = field(repr=False)
     merges: list[Merge] = field(default_factory=list)
 
+    def first_owners(self) -> dict[tuple[int | None, int], int]:
+        """(installation, seq) of grants made before their phone's customer was merged away -> that customer.
+
+        A merge writes the new customer into old rows; whose they were when they were judged, the log tells.
+        """
+        merged = {merge.installation: merge for merge in reversed(self.merges)}
+        return {
+            (grant.installation, grant.seq): merged[grant.installation].origin
+            for grant in self.grants
+            if grant.installation in merged and grant.seq < merged[grant.installation].seq
+        }
+
+    def given_back(self, grant: Grant) -> int | None:
+        """The seq from which what was reserved until delivery is free again; None: it never was."""
+        release = self.releases.get((grant.decision_id, grant.campaign))
+        delivery = self.outcomes.get((grant.decision_id, "delivered"))
+        return None if release is None or (delivery is not None and delivery <= release) else release
+
 
 def read(connection: psycopg.Connection[Any]) -> Ledger:
     """All of it; as of one instant where the connection reads repeatably."""
     with connection.transaction(), connection.cursor(row_factory=dict_row) as rows:
         first, late = _outcomes(rows.execute("SELECT * FROM outcomes ORDER BY seq").fetchall())
+        configuration = _configuration(rows.execute(CONFIGURATION).fetchall())
         return Ledger(
-            grants=[Grant(**row) for row in rows.execute(GRANTS).fetchall()],
+            grants=[_grant(row, configuration) for row in rows.execute(GRANTS).fetchall()],
             decisions=[Decision(**row) for row in rows.execute(DECISIONS).fetchall()],
             pings=[Ping(**row) for row in rows.execute(PINGS).fetchall()],
             moves=[Move(**row) for row in rows.execute(MOVES).fetchall()],
@@ -152,7 +191,14 @@ def read(connection: psycopg.Connection[Any]) -> Ledger:
                 Tally(**row)
                 for row in rows.execute("SELECT key, used, late, ceiling FROM tallies").fetchall()
             ],
-            configuration=_configuration(rows.execute(CONFIGURATION).fetchall()),
+            codes=[
+                Code(**row)
+                for row in rows.execute("SELECT code, pool, decision_id FROM codes ORDER BY code").fetchall()
+            ],
+            waiting=Counter(
+                row["campaign"] for row in rows.execute("SELECT campaign FROM waiting").fetchall()
+            ),
+            configuration=configuration,
             outcomes=first,
             late=late,
             releases=_releases(rows.execute(CHANGES, ["release"]).fetchall()),
@@ -162,7 +208,10 @@ def read(connection: psycopg.Connection[Any]) -> Ledger:
 
 GRANTS = """
 SELECT g.decision_id, g.moment_key, g.campaign, g.customer_key AS customer, g.site, g.arm, g.policy, g.decided_at,
-       g.seq, g.open, d.installation_key AS installation, d.catalogue_version AS version
+       g.seq, g.open, g.code, d.installation_key AS installation, d.catalogue_version AS version,
+       CASE WHEN g.arm = 'offered' THEN d.offer_id END AS offer,
+       CASE WHEN g.arm = 'offered' THEN d.channel END AS channel,
+       CASE WHEN g.arm = 'offered' THEN d.offer ->> 'code' END AS shown
 FROM grants g LEFT JOIN decisions d USING (decision_id)
 -- Of several grants with one seq (a ping and the timers it fired) any fixed order shows whether they fit together.
 ORDER BY g.seq, d.at, g.decision_id, g.campaign
@@ -170,7 +219,7 @@ ORDER BY g.seq, d.at, g.decision_id, g.campaign
 DECISIONS = """
 SELECT decision_id, moment_key, seq, customer_key AS customer, installation_key AS installation,
        site || '/' || zone AS zone, move, dwell_s, visit, at, catalogue_version AS version, campaign, channel,
-       ping_id
+       ping_id, reasons
 FROM decisions ORDER BY seq, at, decision_id
 """
 PINGS = """
@@ -194,6 +243,12 @@ def _configuration(rows: Iterable[dict[str, Any]]) -> Configuration:
         numbers.append(row["version"])
         bodies.append(row["body"])
     return Configuration(dict(versions))
+
+
+def _grant(row: dict[str, Any], configuration: Configuration) -> Grant:
+    body = configuration.as_of("campaign", row["campaign"], row["version"] or 0) or {}
+    costs = {offer["id"]: offer.get("cost") or 0 for offer in body.get("offers") or ()}
+    return Grant(**row, tags=frozenset(body.get("tags") or ()), cost=costs.get(row["offer"], 0))
 
 
 def _outcomes(

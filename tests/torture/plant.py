@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from psycopg.types.json import Jsonb
+
 from tests.torture import checker
-from tests.torture.forge import LIFETIME, NOON_AT, Forge, calendar, cap, rolling
+from tests.torture.forge import LIFETIME, NOON_AT, Forge, calendar, cap, policy_cap, rolling
 
 if TYPE_CHECKING:
     import random
@@ -219,6 +221,220 @@ def a_decision_without_its_ping(forge: Forge) -> None:
     forge.offer(forge.campaign(), forge.person(), **ping)
 
 
+TWO_OFFERS = [{"id": "one"}, {"id": "other"}]
+FROM_A_POOL = [{"id": "offer", "codes": {"pool": "forged"}}]
+
+
+def beyond_a_cap_of_one_of_two_offers(forge: Forge) -> None:
+    campaign = forge.campaign(cap(1, LIFETIME, scope="offer"), offers=TWO_OFFERS)
+    person = forge.person()
+    for offer in ("one", "other", "one"):
+        forge.offer(campaign, person, offer_id=offer)
+
+
+def beyond_a_shared_cap_of_one_of_two_offers(forge: Forge) -> None:
+    campaign = forge.campaign(cap(2, LIFETIME, subject="total", scope="offer"), offers=TWO_OFFERS)
+    for offer in ("one", "other", "one", "other", "other"):
+        forge.offer(campaign, forge.person(), offer_id=offer)
+
+
+def beyond_a_policys_cap_of_a_tag(forge: Forge) -> None:
+    """The second campaign took the tag on between its two offers."""
+    forge.policy(policy_cap(1, rolling(1, "day"), scope="tag", tag="alcohol"))
+    person = forge.person()
+    beer = forge.campaign(campaign="forged-beer", obeys_policy=True, tags=["alcohol", "cold"])
+    bread = forge.campaign(campaign="forged-bread", obeys_policy=True, tags=["bakery"])
+    forge.offer(beer, person, policy=True)
+    forge.offer(bread, person, policy=True)
+    forge.campaign(campaign="forged-bread", obeys_policy=True, tags=["bakery", "alcohol"])
+    forge.offer(bread, person, policy=True)
+
+
+def beyond_a_policys_shared_cap_of_a_tag(forge: Forge) -> None:
+    forge.policy(policy_cap(2, LIFETIME, scope="tag", tag="alcohol", subject="total"))
+    campaign = forge.campaign(obeys_policy=True, tags=["alcohol"])
+    for _ in range(3):
+        forge.offer(campaign, forge.person(), policy=True)
+
+
+def beyond_a_policys_cap_of_a_channel(forge: Forge) -> None:
+    forge.policy(policy_cap(1, rolling(1, "day"), scope="channel", channel="push"))
+    campaign, person = forge.campaign(obeys_policy=True), forge.person()
+    for channel in ("push", "inbox", "webhook", "push"):
+        forge.offer(campaign, person, policy=True, channel=channel)
+
+
+def twice_in_a_week_that_begins_on_sunday(forge: Forge) -> None:
+    week = {**calendar("week"), "week_start": "sun"}
+    campaign, person = forge.campaign(cap(1, week, tz="UTC")), forge.person()
+    for day in (7, 8):  # Sunday and Monday
+        forge.offer(campaign, person, NOON_AT.replace(day=day))
+
+
+def twice_on_a_day_of_the_organisation(forge: Forge) -> None:
+    forge.site("UTC")
+    forge.policy(time_zone="Asia/Tokyo")
+    campaign, person = forge.campaign(cap(1, calendar("day"), tz="organisation")), forge.person()
+    for hour in (16, 38):  # 01:00 and 23:00 of one day in Tokyo, two days in UTC
+        forge.offer(campaign, person, NOON_AT.replace(hour=0) + timedelta(hours=hour))
+
+
+def beyond_a_budget_of_money(forge: Forge) -> None:
+    """Three of 30, and one of 11 where 10 are left."""
+    offers = [{"id": "dear", "cost": 30}, {"id": "cheap", "cost": 11}]
+    campaign = forge.campaign(budget={"total": 100, "of": "cost"}, offers=offers)
+    for offer in ("dear", "dear", "dear", "cheap"):
+        forge.offer(campaign, forge.person(), offer_id=offer)
+
+
+def beyond_a_budget_of_money_after_the_cost_rose(forge: Forge) -> None:
+    budget = {"total": 10, "of": "cost"}
+    campaign = forge.campaign(budget=budget, offers=[{"id": "offer", "cost": 4}])
+    forge.offer(campaign, forge.person())
+    forge.campaign(budget=budget, offers=[{"id": "offer", "cost": 7}])
+    forge.offer(campaign, forge.person())
+
+
+def beyond_one_sites_budget(forge: Forge) -> None:
+    campaign = forge.campaign(budget={"total": 1, "per_site": True})
+    for site in ("forged-north", "forged-south", "forged-north"):
+        forge.offer(campaign, forge.person(), site=site)
+
+
+def beyond_one_sites_budget_of_a_day(forge: Forge) -> None:
+    campaign = forge.campaign(budget={"per_day": 1, "per_site": True})
+    for site in ("forged-north", "forged-south"):
+        forge.site("Asia/Tokyo", site=site)
+    for site, hour in (
+        ("forged-north", 14),
+        ("forged-north", 15),
+        ("forged-south", 15),
+        ("forged-north", 16),
+    ):
+        forge.offer(campaign, forge.person(), NOON_AT.replace(hour=hour), site=site)
+
+
+def ahead_of_an_even_budget(forge: Forge) -> None:
+    """At 11:44 half of it and a quarter of an hour's part are not free yet: 96 a day are one each quarter."""
+    forge.site("UTC")
+    campaign = forge.campaign(budget={"per_day": 96, "pacing": "even"})
+    for _ in range(49):
+        forge.offer(campaign, forge.person(), NOON_AT - timedelta(minutes=16))
+
+
+def sooner_than_a_campaigns_gap_allows(forge: Forge) -> None:
+    campaign, person = forge.campaign(min_gap_s=60), forge.person()
+    forge.offer(campaign, person)
+    forge.offer(campaign, person, NOON_AT + timedelta(seconds=60) - timedelta(microseconds=1))
+
+
+def sooner_than_the_policys_gap_allows(forge: Forge) -> None:
+    forge.policy(min_gap_s=60)
+    person = forge.person()
+    for number, campaign in enumerate(("forged-one", "forged-two")):
+        forge.campaign(campaign=campaign, obeys_policy=True)
+        forge.offer(campaign, person, NOON_AT + timedelta(seconds=59 * number), policy=True)
+
+
+def sooner_after_a_merge_than_a_gap_allows(forge: Forge) -> None:
+    campaign, anonymous, known = forge.campaign(min_gap_s=60), forge.person(), forge.person()
+    forge.offer(campaign, anonymous)
+    forge.merge(anonymous, known)
+    forge.offer(campaign, known, NOON_AT + timedelta(seconds=59))
+
+
+def by_two_campaigns_of_a_group(forge: Forge) -> None:
+    person = forge.person()
+    for campaign in ("forged-one", "forged-two"):
+        forge.offer(forge.campaign(campaign=campaign, group="forged"), person)
+
+
+def by_two_campaigns_of_a_group_after_a_merge(forge: Forge) -> None:
+    anonymous, known = forge.person(), forge.person()
+    for campaign in ("forged-one", "forged-two"):
+        forge.campaign(campaign=campaign, group="forged")
+    forge.offer("forged-one", anonymous)
+    forge.merge(anonymous, known)
+    forge.offer("forged-two", known)
+
+
+def a_code_given_to_two(forge: Forge) -> None:
+    campaign = forge.campaign(offers=FROM_A_POOL)
+    offers = [forge.offer(campaign, forge.person(), code="F-0001") for _ in range(2)]
+    forge.release(offers[0])
+    forge.code("F-0001", offers[1])
+
+
+def a_code_given_again_although_delivered(forge: Forge) -> None:
+    campaign = forge.campaign(offers=FROM_A_POOL)
+    first = forge.offer(campaign, forge.person(), code="F-0001")
+    forge.outcome(first, "viewed")
+    forge.release(first)
+    # By another that has gone, so that whose it is now can be told.
+    second = forge.offer(campaign, forge.person(), code="F-0001")
+    forge.release(second)
+    forge.code("F-0001", first)
+
+
+def a_made_code_given_to_two(forge: Forge) -> None:
+    campaign = forge.campaign(
+        offers=[{"id": "offer", "codes": {"generated": {"prefix": "F-", "length": 12}}}]
+    )
+    first = forge.offer(campaign, forge.person(), code="F-0001")
+    forge.release(first)
+    second = forge.offer(campaign, forge.person(), code="F-0001")
+    forge.release(second)
+    forge.code("F-0001", second, pool=None)
+
+
+def an_offer_without_the_code_of_its_pool(forge: Forge) -> None:
+    forge.offer(forge.campaign(offers=FROM_A_POOL), forge.person())
+
+
+def a_code_that_nobody_was_given(forge: Forge) -> None:
+    forge.code("F-0001", forge.offer(forge.campaign(), forge.person()))
+
+
+def a_pool_that_counts_one_too_few(forge: Forge) -> None:
+    offer = forge.offer(forge.campaign(offers=FROM_A_POOL), forge.person(), code="F-0001")
+    forge.code("F-0001", offer)
+    forge.code("F-0002")
+    forge.connection.execute("INSERT INTO tallies (key, used, ceiling) VALUES ('codes:forged', 0, 2)")
+
+
+def a_tally_of_money_that_is_off_by_one(forge: Forge) -> None:
+    campaign = forge.campaign(
+        budget={"total": 20, "of": "cost", "per_site": True}, offers=[{"id": "offer", "cost": 7}]
+    )
+    for _ in range(2):
+        forge.offer(campaign, forge.person())
+    key = "budget:forged:at=forged:total"
+    forge.connection.execute("INSERT INTO tallies (key, used, ceiling) VALUES (%s, 13, 20)", [key])
+
+
+def a_tally_of_a_tag_that_is_off_by_one(forge: Forge) -> None:
+    forge.policy(policy_cap(9, LIFETIME, scope="tag", tag="alcohol", subject="total"))
+    forge.offer(forge.campaign(tags=["alcohol"]), forge.person(), policy=True)
+    key = "cap:*policy:tag=alcohol.total.decided.lifetime.1.day.site:all:"
+    forge.connection.execute("INSERT INTO tallies (key, used, ceiling) VALUES (%s, 2, 9)", [key])
+
+
+def _put_off(forge: Forge) -> None:
+    forge.campaign(campaign="forged-later", trigger={"move": "exited", "delay_s": 60})
+    reasons = Jsonb({"forged-later": "delayed"})
+    forge.decision(forge.person(), NOON_AT, campaign=None, reasons=reasons)
+
+
+def put_off_and_forgotten(forge: Forge) -> None:
+    _put_off(forge)
+
+
+def put_off_and_decided_twice(forge: Forge) -> None:
+    _put_off(forge)
+    for _ in range(2):
+        forge.offer("forged-later", forge.person(), NOON_AT + timedelta(minutes=1))
+
+
 PLANTS = tuple(
     Planted(act.__name__.replace("_", " "), kind, act)
     for kind, act in (
@@ -244,6 +460,33 @@ PLANTS = tuple(
         ("visit_doubled", two_for_one_visit),
         ("move_doubled", an_entry_without_an_exit_before),
         ("tally_off", a_tally_that_is_off_by_one),
+        ("offer_cap", beyond_a_cap_of_one_of_two_offers),
+        ("offer_cap", beyond_a_shared_cap_of_one_of_two_offers),
+        ("tag_cap", beyond_a_policys_cap_of_a_tag),
+        ("tag_cap", beyond_a_policys_shared_cap_of_a_tag),
+        ("channel_cap", beyond_a_policys_cap_of_a_channel),
+        ("customer_cap", twice_in_a_week_that_begins_on_sunday),
+        ("customer_cap", twice_on_a_day_of_the_organisation),
+        ("budget", beyond_a_budget_of_money),
+        ("budget", beyond_a_budget_of_money_after_the_cost_rose),
+        ("budget", beyond_one_sites_budget),
+        ("budget", beyond_one_sites_budget_of_a_day),
+        ("budget", ahead_of_an_even_budget),
+        ("gap", sooner_than_a_campaigns_gap_allows),
+        ("gap", sooner_than_the_policys_gap_allows),
+        ("gap", sooner_after_a_merge_than_a_gap_allows),
+        ("group", by_two_campaigns_of_a_group),
+        ("group", by_two_campaigns_of_a_group_after_a_merge),
+        ("code_doubled", a_code_given_to_two),
+        ("code_doubled", a_code_given_again_although_delivered),
+        ("code_doubled", a_made_code_given_to_two),
+        ("code_torn", an_offer_without_the_code_of_its_pool),
+        ("code_torn", a_code_that_nobody_was_given),
+        ("tally_off", a_pool_that_counts_one_too_few),
+        ("tally_off", a_tally_of_money_that_is_off_by_one),
+        ("tally_off", a_tally_of_a_tag_that_is_off_by_one),
+        ("waiting_lost", put_off_and_forgotten),
+        ("waiting_doubled", put_off_and_decided_twice),
         ("grant_unexplained", a_grant_without_its_decision),
         ("decision_ungranted", a_decision_without_its_grant),
         ("decision_unfounded", a_decision_without_its_ping),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from tests.torture.delays import waited_for
 from tests.torture.findings import Finding
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ def visits_doubled(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
 
     Visits are joined from the moves alone. An exit may be decided more than once in a visit (come back within ten
     minutes and leave again), so exits are not counted; nor is a customer into whom one was merged who had moved
-    before, since both may have entered the same zone by then.
+    before, since both may have entered the same zone by then. Of what waited each decision is a second one of its
+    moment; how many there are is counted elsewhere.
     """
     moved_before = {(move.installation, move.seq) for move in ledger.moves}
     merged = {
@@ -72,7 +74,11 @@ def visits_doubled(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
     for moved in ledger.moves:
         stays[moved.customer, moved.zone].append(moved)
     visits = {place: _visits(moves) for place, moves in stays.items()}
-    decided = Counter((d.customer, d.zone, d.move, d.dwell_s) for d in ledger.decisions if d.move != "exited")
+    decided = Counter(
+        (d.customer, d.zone, d.move, d.dwell_s)
+        for d in ledger.decisions
+        if d.zone is not None and d.move != "exited" and not waited_for(ledger, d)
+    )
     for (customer, zone, move, dwell_s), times in decided.items():
         if customer not in merged and times > visits.get((customer, zone), 0):
             said = f"{move} {dwell_s or ''} decided {times} times by customer {customer} at {zone}"
