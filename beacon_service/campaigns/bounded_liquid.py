@@ -113,6 +113,8 @@ DATE_PARTS: Mapping[str, Callable[[datetime], str]] = {
     "%p": lambda at: "AM" if at.hour < 12 else "PM",
     "%%": lambda _: "%",
 }
+# Encoded they would be a line's end again at whoever decodes them.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 DATE_PART = re.compile(r"%-?.")
 
 
@@ -184,7 +186,7 @@ class _LinkNode(OutputNode):
     """A value in a link is a value: it can end no path and begin no parameter."""
 
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        text = _written(self.expression.evaluate(context))
+        text = _CONTROL.sub("", _written(self.expression.evaluate(context)))
         return buffer.write(text if text == CODE_MARK else quote(text, safe=""))
 
 
