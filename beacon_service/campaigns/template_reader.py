@@ -120,7 +120,7 @@ class Reader:
             for argument in one.args:
                 self._read_argument(argument)
             if one.name == "default":
-                doubt = None
+                doubt = None if number == 0 else doubt  # a filter before it has refused what is missing
             elif one.name == "date":
                 _check_layout(one)
                 doubt = doubt or (
@@ -130,7 +130,7 @@ class Reader:
                 doubt = doubt or f"{one.name} may be given what it does not take"
         if doubt is not None:
             self.doubts.append(doubt)
-        elif not any(one.name == "default" for one in filters):
+        elif not filters or filters[0].name != "default":
             self._place(path)
 
     def _place(self, path: tuple[object, ...]) -> None:

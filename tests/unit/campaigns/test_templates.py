@@ -3,6 +3,7 @@
 import re
 import time
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,6 +75,7 @@ def test_a_text_is_written_for_one_customer_at_one_moment(source, text):
         "{{ customer.attributes.nothing }}",
         "{{ customer.attributes.tier | upcase }}",
         "{{ customer.attributes.tier | plus: 1 }}",
+        "{{ customer.attributes.tier | append: 'x' | default: 'too late' }}",
         "{{ 'x' | append: customer.attributes.tier }}",
         "{% if customer.attributes.name > 3 %}x{% endif %}",
         "{{ customer.attributes.points | divided_by: 0 }}",
@@ -249,6 +251,7 @@ def outputs(draw):
     return " | ".join([draw(NAMES), *filters]) + " }}"
 
 
+@hypothesis.settings(max_examples=300)  # filters after one another are many
 @given(outputs(), SIMPLE, SIMPLE)
 def test_rendering_never_raises_and_fails_only_where_it_was_doubted(source, a, b):
     template = compile_template(f"x{source}", "body")
