@@ -10,6 +10,8 @@ from flask import Response, current_app
 
 from beacon_service import readiness
 from beacon_service.auth import public, requires_local
+from beacon_service.db import db, transaction
+from beacon_service.delivery import meters
 from beacon_service.errors import ServiceUnavailable
 from beacon_service.settings import libpq_url
 from beacon_service.web.metrics import CONTENT_TYPE
@@ -53,4 +55,13 @@ def readyz() -> dict[str, str]:
 @requires_local("read")
 def metrics() -> Response:
     service: Service = current_app.extensions["beacon"]
-    return Response(service.metrics.text(), content_type=CONTENT_TYPE)
+    return Response(service.metrics.text() + _deliveries(service), content_type=CONTENT_TYPE)
+
+
+def _deliveries(service: Service) -> bytes:
+    """Of all workers; nothing while the database is away, since this process can be measured all the same."""
+    try:
+        with transaction(db.engine) as connection:
+            return meters.text(connection, service.clock.now())
+    except ServiceUnavailable:
+        return b""

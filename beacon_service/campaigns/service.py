@@ -8,6 +8,7 @@ from beacon_service.campaigns.audience_service import reference_flaws
 from beacon_service.campaigns.codes_service import pool_flaws
 from beacon_service.campaigns.products_store import PRODUCTS
 from beacon_service.campaigns.publishing import plan_flaws
+from beacon_service.campaigns.reach import channel_flaws
 from beacon_service.campaigns.unready import text_flaws
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration import shelf as shelves
@@ -144,6 +145,7 @@ def _flaws(session: Session, body: Body, now: datetime) -> Iterator[Flaw]:
     if body["status"] == "published":
         yield from text_flaws(body["offers"], placeless=body["trigger"].get("move") is None)
         yield from plan_flaws(body, now)
+        yield from channel_flaws(session, body)
 
 
 def _trigger_flaws(session: Session, body: Body) -> Iterator[Flaw]:

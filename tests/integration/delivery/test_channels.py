@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories.catalogue import campaign_document, zone_document
+from tests.factories.catalogue import campaign_document, square, zone_document
 from tests.factories.shop import Shop
 
 
@@ -35,3 +35,28 @@ def test_an_offer_reaches_the_app_once(shop, channel, answered, waiting, stored)
     assert len(answer["decisions"]) == answered
     assert len(inbox(shop)) == waiting
     assert shop.rows("SELECT channel FROM decisions") == [(stored,)]
+
+
+def test_a_campaign_by_webhook_is_published_once_somebody_takes_its_offers(brand, receiver):
+    brand.ask("PUT", "/v1/sites/shop", {"name": "Shop", "time_zone": "Europe/Amsterdam"})
+    zone = {"name": "Café", "geometry": square()}
+    assert brand.ask("PUT", "/v1/sites/shop/zones/cafe", zone).status_code == 201
+    body = {
+        "name": "Coffee",
+        "channel": "webhook",
+        "trigger": {"move": "entered", "zones": [{"site": "shop", "zone": "cafe"}]},
+        "offers": [{"id": "coffee", "title": "Coffee", "body": "On us."}],
+    }
+
+    def put(status):
+        return brand.ask("PUT", "/v1/campaigns/coffee", body | {"status": status})
+
+    assert put("draft").status_code == 201
+    brand.ask("PUT", "/v1/campaigns/tea", body | {"status": "draft"})
+    for name, fields in {"off": {"enabled": False}, "others": {"campaigns": ["tea"]}}.items():
+        brand.ask("PUT", f"/v1/webhooks/{name}", {"url": receiver.url()} | fields)
+    refused = put("published")
+    assert [fault["where"] for fault in refused.json["errors"]] == ["/channel"]
+    brand.ask("PUT", "/v1/webhooks/till", {"url": receiver.url(), "campaigns": ["coffee"]})
+    published = put("published")
+    assert (published.status_code, published.json["channel"]) == (200, "webhook")

@@ -268,6 +268,23 @@ def test_meters_count_what_attempts_came_to(shop, webhook, receiver, worker):
     assert counted == [("webhook", "retry", 1), ("webhook", "sent", 1)]
 
 
+def test_how_deliveries_fare_is_measured_over_all_workers(shop, webhook, receiver, worker):
+    def measured():
+        text = shop.client.get("/metrics").text
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("beacon_deliveries")]
+        return {name: float(value) for name, value in lines}
+
+    oldest = 'beacon_deliveries_oldest_due_seconds{channel="webhook"}'
+    assert measured()[oldest] == 0
+    enter(shop)
+    shop.clock.advance(seconds=30)
+    assert measured()[oldest] == 30
+    worker.send_due()
+    found = measured()
+    assert found[oldest] == 0
+    assert found['beacon_deliveries_total{channel="webhook",result="sent"}'] == 1
+
+
 @pytest.mark.usefixtures("webhook")
 class TestSeveralWorkers:
     def test_two_at_once_send_each_message_once(self, shop, receiver, engine, settings, worker):
