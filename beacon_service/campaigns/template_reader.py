@@ -6,10 +6,12 @@ cannot fail; everything else may.
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import TYPE_CHECKING
 
 from liquid import RenderContext
 from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.builtin.expressions.arguments import KeywordArgument, PositionalArgument
 from liquid.builtin.expressions.logical import (
     ContainsExpression,
     GeExpression,
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from liquid import Environment
     from liquid.ast import Node
-    from liquid.builtin.expressions.arguments import KeywordArgument, PositionalArgument
     from liquid.builtin.expressions.filtered import Filter
     from liquid.expression import Expression
     from liquid.template import BoundTemplate
@@ -114,6 +115,7 @@ class Reader:
                 raise TemplateError(
                     f"uses the filter {one.name}, which there is not; there are: {_FILTER_NAMES}"
                 )
+            self._check_arguments(one)
         doubt = self._doubt(expression.left)
         path = _path(expression.left)
         for number, one in enumerate(filters):
@@ -137,6 +139,19 @@ class Reader:
         """Names of a place are there in every moment that has one."""
         if path and path[0] in PLACES:
             self.place_doubts.append(f"{'.'.join(map(str, path))} is missing where nobody is anywhere")
+
+    def _check_arguments(self, one: Filter) -> None:
+        apply = self._env.filters[one.name]
+        given = [argument for argument in one.args if isinstance(argument, PositionalArgument)]
+        named = {argument.name: None for argument in one.args if isinstance(argument, KeywordArgument)}
+        if getattr(apply, "with_environment", False):
+            named["environment"] = None  # the library's own
+        try:
+            signature(apply).bind(None, *given, **named)
+        except TypeError as error:
+            raise TemplateError(
+                f"gives the filter {one.name} other arguments than it takes: {error}"
+            ) from None
 
     def _read_argument(self, argument: KeywordArgument | PositionalArgument) -> None:
         self._read(argument.value)

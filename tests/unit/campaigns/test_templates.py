@@ -1,6 +1,5 @@
 """Offer texts with values in them: what comes out, what is refused at saving, and what no template can do."""
 
-import re
 import time
 
 import hypothesis
@@ -117,6 +116,9 @@ def test_names_of_a_place_are_doubted_apart_since_most_moments_have_one():
         ("{% render 'other' %}", "unexpected tag 'render'"),
         ("{{ 'x' | upcsae }}", "uses the filter upcsae, which there is not"),
         ("{{ 'x' | escapejs }}", "which there is not"),
+        ("{{ 'x' | append }}", "gives the filter append other arguments than it takes"),
+        ("{{ 'x' | upcase: 1 }}", "gives the filter upcase other arguments than it takes"),
+        ("{{ 'x' | default: 'a', strict: true }}", "gives the filter default other arguments"),
         ("{{ shop.name }}", "names shop.name, which there is not; there are: customer, site"),
         ("{{ site.nmae }}", "names site.nmae, which there is not; site has: id, name"),
         ("{{ customer.name }}", "customer has: id, attributes"),
@@ -124,7 +126,7 @@ def test_names_of_a_place_are_doubted_apart_since_most_moments_have_one():
         ("{{ offer.code | downcase }}", "it can only be written out"),
         ("{% capture x %}{{ offer.code }}{% endcapture %}", "it can only be written out"),
         ("{{ offer.expires_at | date: '%A' }}", "has %A in a date's layout"),
-        ("{{ offer.expires_at | date }}", "without a layout"),
+        ("{{ offer.expires_at | date }}", "missing a required argument: 'layout'"),
         ("{% assign site = customer.attributes.x %}{{ site.name }}", "the name site, which is taken"),
         ("{% for zone in customer.attributes.x %}{{ zone.name }}{% endfor %}", "the name zone, which is taken"),
         ("{% if " + "site.id or " * 60 + "site.id %}{% endif %}", "more than 30 parts"),
@@ -132,6 +134,19 @@ def test_names_of_a_place_are_doubted_apart_since_most_moments_have_one():
 )  # fmt: skip
 def test_what_is_no_template_of_ours_is_refused_at_saving(source, why):
     assert why in refusal(source)
+
+
+@pytest.mark.parametrize("name", [*SAFE_FILTERS, *OTHER_FILTERS])
+def test_every_filter_is_there(name):
+    arguments = ("", ": 1", ": 'a'", ": 'a', 'b'")
+    taken = []
+    for given_ in arguments:
+        try:
+            taken.append(compile_template(f"{{{{ customer.attributes.value | {name}{given_} }}}}", "body"))
+        except TemplateError:
+            continue
+    found = [one.render(values(value=value)) for one in taken for value in ("abc", 5, [3, 1])]
+    assert any(text is not None for text in found)
 
 
 def test_an_error_says_in_which_line_it_is():
@@ -237,18 +252,21 @@ NAMES = st.sampled_from(["{{ customer.attributes.a", "{{ customer.attributes.b.c
 FILTERS = st.sampled_from([*SAFE_FILTERS, *OTHER_FILTERS, "default: 'd'", "append: customer.attributes.b"])
 
 
+TEXT_TAKING = {"append", "prepend", "remove", "remove_first", "split", "join"}
+NUMBER_TAKING = {"at_least", "at_most", "divided_by", "minus", "modulo", "plus", "slice", "times"}
+
+
+def with_arguments(name):
+    if name.startswith("replace"):
+        return f"{name}: 'a', 'b'"
+    if name in TEXT_TAKING:
+        return f"{name}: 'a'"
+    return f"{name}: 3" if name in NUMBER_TAKING or name.startswith("truncate") else name
+
+
 @st.composite
 def outputs(draw):
-    filters = [
-        f"{name}: 3"
-        if name.startswith("truncate")
-        else f"{name}: 'a', 'b'"
-        if name.startswith("replace")
-        else name
-        for name in draw(st.lists(FILTERS, max_size=3))
-    ]
-    filters = [re.sub(r"^(append|prepend|remove|remove_first)$", r"\1: 'a'", name) for name in filters]
-    return " | ".join([draw(NAMES), *filters]) + " }}"
+    return " | ".join([draw(NAMES), *map(with_arguments, draw(st.lists(FILTERS, max_size=3)))]) + " }}"
 
 
 @hypothesis.settings(max_examples=300)  # filters after one another are many
