@@ -134,3 +134,11 @@ def test_a_secret_key_speaks_for_many_and_is_bound_by_the_keys_limit_alone(limit
     )
     assert number == 8
     assert "this key" in refused.detail
+
+
+def test_when_one_would_be_allowed_can_be_asked_without_counting():
+    meter = Meter(Rate(2, 60))
+    assert [meter.due_s("a", 0.0) for _ in range(5)] == [0.0] * 5
+    assert [meter.wait_s("a", 0.0) for _ in range(2)] == [0.0, 0.0]
+    assert meter.due_s("a", 0.0) == meter.wait_s("a", 0.0) == pytest.approx(30)
+    assert meter.due_s("a", 30.0) == meter.due_s("b", 0.0) == 0.0
