@@ -24,6 +24,7 @@ from beacon_service.configuration.schema import (
     Name,
     Tag,
     TimeZone,
+    flawed,
     refuse,
 )
 
@@ -32,6 +33,9 @@ LONGEST_DWELL_S = 86_400
 
 
 def _utc(instant: datetime) -> datetime:
+    """What is at the ends of the calendar overflows on another clock, and nobody plans for it."""
+    if not EARLIEST <= instant <= LATEST:
+        raise flawed("time", "is no time of a calendar that anybody uses", "Send one between 1970 and 2200.")
     return instant.astimezone(UTC)
 
 
@@ -39,6 +43,8 @@ def _sound_rule(value: Any) -> Any:
     refuse("audience", rule_flaws(value))
     return value
 
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 _RULE_SCHEMA = {
     "type": "object",

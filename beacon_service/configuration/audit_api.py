@@ -1,6 +1,6 @@
 """Routes: who changed what of the configuration, when."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from apiflask import APIBlueprint
@@ -17,6 +17,11 @@ from beacon_service.web import PageQuery, page
 
 blueprint = APIBlueprint("audit", __name__, url_prefix="/v1", tag="Configuration")
 
+# What is farther from now overflows on another clock, and nothing was edited then.
+Instant = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
+]
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -28,8 +33,8 @@ class AuditQuery(PageQuery):
         default=None, description="A document's id, with its site's before it: shop/cafe."
     )
     actor: Text | None = None
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
 
 class ChangeOut(BaseModel):

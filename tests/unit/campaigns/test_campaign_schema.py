@@ -93,6 +93,8 @@ def test_mistakes_of_a_policy_are_named_too(fields, where):
         ({"priority": "high"}, "/priority"),
         ({"priority": 1.5}, "/priority"),
         ({"starts_at": "yesterday"}, "/starts_at"),
+        ({"starts_at": "0001-01-01T00:00:00+05:00"}, "/starts_at"),
+        ({"ends_at": "9999-12-31T23:59:59-05:00"}, "/ends_at"),
         ({"starts_at": "2026-06-01T08:00:00"}, "/starts_at"),
         ({"starts_at": "2026-06-02T08:00:00Z", "ends_at": "2026-06-01T08:00:00Z"}, "/ends_at"),
         ({"hold_out": 1.1}, "/hold_out"),
