@@ -112,7 +112,8 @@ class Settled(NamedTuple):
 
     @property
     def next_at(self) -> datetime:
-        return self.at + self.wait
+        """No later than it expires: then it is given up, and whoever stands behind it goes on."""
+        return min(self.at + self.wait, max(self.at, self.delivery.expires_at))
 
     @property
     def result(self) -> tuple[str, str]:

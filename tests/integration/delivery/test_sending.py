@@ -208,6 +208,24 @@ def test_messages_of_one_customer_leave_in_order_and_others_do_not_wait(shop, we
     assert len(sent) == 4
 
 
+def test_who_stands_behind_one_that_failed_waits_with_it_and_goes_on_with_it(shop, webhook, receiver, worker):
+    """Else each look for what is due would go through all of them, in vain."""
+    enter(shop, phone="anna")
+    leave_and_enter(shop, "anna", "before")
+    receiver.answers = [(503, {"Retry-After": "7200"})]
+    with shop.connect() as connection:
+        connection.execute("UPDATE deliveries SET expires_at = expires_at + interval '1 day'")
+    worker.send_due()
+    leave_and_enter(shop, "anna", "meanwhile")
+    assert shop.rows("SELECT count(DISTINCT next_at), count(*) FROM deliveries") == [(1, 3)]
+    assert len(receiver.requests) == 1
+    (*_, first) = deliveries(shop)
+    shop.ask("POST", f"/v1/deliveries/{first['message_id']}:retry")
+    worker.send_due()
+    assert [one["state"] for one in deliveries(shop)] == ["sent"] * 3
+    assert len(receiver.requests) == 4
+
+
 def test_an_endpoint_that_does_not_answer_holds_up_no_other(shop, webhook, receiver, worker, monkeypatch):
     monkeypatch.setattr("beacon_service.delivery.client.PATIENCE_S", 1.0)
     with Silent() as port:

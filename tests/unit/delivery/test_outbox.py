@@ -99,3 +99,8 @@ def test_nobody_is_sent_what_they_do_not_want():
 @pytest.mark.parametrize("outcome", ["sent", "retry", "refused", "gone", "credentials"])
 def test_every_way_to_end_is_one(outcome):
     assert settle(delivery(), Attempt(outcome), NOW).state in {"sent", "waiting", "dead"}
+
+
+def test_nothing_waits_for_longer_than_it_lives():
+    soon = delivery(attempt=6, expires_at=NOW + timedelta(minutes=20))
+    assert settle(soon, Attempt("retry", 500), NOW).next_at == soon.expires_at
