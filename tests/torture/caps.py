@@ -9,12 +9,13 @@ cap, a merge, an outcome after its release) is none unless an offer is made on t
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from operator import itemgetter
+from typing import TYPE_CHECKING, NamedTuple
 
 from tests.torture.findings import Finding
-from tests.torture.rules import Rule, bounds
+from tests.torture.rules import Bounds, Rule
 from tests.torture.windows import UnjudgedError
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
 def exceeded(ledger: Ledger) -> tuple[list[Finding], int]:
     """The offers that stand above a bound, and how many bounds could not be judged from the tables."""
     bound: dict[Rule, dict[int, int]] = defaultdict(dict)
+    binding = Bounds(ledger.configuration)
     for place, grant in enumerate(ledger.grants):
-        for rule, limit in bounds(ledger.configuration, grant):
+        for rule, limit in binding(grant):
             # Written down twice with different limits, the lower one binds.
             bound[rule][place] = min(limit, bound[rule].get(place, limit))
     findings: list[Finding] = []
@@ -58,17 +60,20 @@ class _Standing:
     """What counts at the moment, by when it was decided: how many they are, or what they cost."""
 
     def __init__(self) -> None:
-        self.entries: list[tuple[datetime, int]] = []
+        self.ats: list[datetime] = []
+        self.weights: list[int] = []
 
     def put(self, at: datetime, weight: int) -> None:
-        insort(self.entries, (at, weight))
+        place = bisect_left(self.ats, at)
+        self.ats.insert(place, at)
+        self.weights.insert(place, weight)
 
     def take(self, at: datetime, weight: int) -> None:
-        del self.entries[bisect_left(self.entries, (at, weight))]
+        place = self.weights.index(weight, bisect_left(self.ats, at), bisect_right(self.ats, at))
+        del self.ats[place], self.weights[place]
 
     def between(self, start: datetime, end: datetime) -> int:
-        first, last = bisect_left(self.entries, (start, 0)), bisect_left(self.entries, (end, 0))
-        return sum(weight for _, weight in self.entries[first:last])
+        return sum(self.weights[bisect_left(self.ats, start) : bisect_left(self.ats, end)])
 
 
 class _Event(NamedTuple):
@@ -86,11 +91,11 @@ def _recount(ledger: Ledger, rule: Rule, limits: Mapping[int, int]) -> tuple[lis
     heirs: dict[int, int] = {}
     owners = ledger.first_owners()
     findings, unjudged = [], 0
-    for event in _events(ledger, rule):
+    for event in _events(ledger, rule, limits):
         if event.merge is not None:
             heirs[event.merge.origin] = event.merge.target
             inherited = standing.pop(event.merge.origin, None)
-            for decided_at, weight in inherited.entries if inherited else ():
+            for decided_at, weight in zip(inherited.ats, inherited.weights, strict=True) if inherited else ():
                 standing[event.merge.target].put(decided_at, weight)
         if event.grant is None:
             continue
@@ -115,20 +120,14 @@ def _recount(ledger: Ledger, rule: Rule, limits: Mapping[int, int]) -> tuple[lis
     return findings, unjudged
 
 
-def _events(ledger: Ledger, rule: Rule) -> list[_Event]:
-    events = []
+def _events(ledger: Ledger, rule: Rule, limits: Mapping[int, int]) -> list[_Event]:
+    events = [_Event(ledger.grants[place].seq, place, 0, ledger.grants[place]) for place in limits]
     for place, grant in enumerate(ledger.grants):
-        if rule.campaign is not None and grant.campaign != rule.campaign:
-            continue
-        events.append(_Event(grant.seq, place, 0, grant))
         if rule.counted(grant):
             events += [
                 _Event(seq, place, change, grant) for seq, change in counts(ledger, rule.counts, grant)
             ]
     if rule.subject == "customer":
         events += [_Event(merge.seq, -1, 0, merge=merge) for merge in ledger.merges]
-
-    def order(event: _Event) -> Any:
-        return event.seq, event.place
-
-    return sorted(events, key=order)
+    # Stable: of one place the judgement comes before the count.
+    return sorted(events, key=itemgetter(0, 1))

@@ -6,6 +6,7 @@ and what it does not, is told in docs/decisions.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from tests.torture.records import Acknowledged
 from tests.torture.tallies import pools_agree, tallies_agree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import psycopg
 
     from tests.torture.findings import Finding
@@ -44,6 +47,9 @@ class Verdict:
     held_out: int
     pings: int
     late_outcomes: int  # may stand above a cap, and are no violation
+    heard: Mapping[str, int]  # how many offers each campaign made
+    reasons: Mapping[str, int]  # and what the others lost for
+    codes_given: int  # of one customer's alone, those that came back included
     unjudged: int  # bounds that the tables do not tell: of one visit, or by the customer's clocks
 
     @property
@@ -62,5 +68,8 @@ def check(connection: psycopg.Connection[Any], acknowledged: Acknowledged = NOBO
         held_out=sum(grant.arm == "held_out" for grant in found.grants),
         pings=len(found.pings),
         late_outcomes=len(found.late),
+        heard=Counter(grant.campaign for grant in found.grants if grant.arm == "offered"),
+        reasons=Counter(reason for decision in found.decisions for reason in decision.reasons.values()),
+        codes_given=sum(grant.code is not None for grant in found.grants),
         unjudged=unjudged,
     )

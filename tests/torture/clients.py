@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 
-from tests.torture.phones import Phone, Report, Told, gateway, single
+from tests.torture.phones import LATER, Phone, Report, Told, gateway, single
 
 if TYPE_CHECKING:
     import random
@@ -180,7 +180,7 @@ class Crowd:
                 if response.is_success:
                     answer: dict[str, Any] = response.json()
                     return answer
-                if response.status_code not in (429, 503):
+                if response.status_code not in LATER:
                     self.told.refusals.setdefault(
                         response.status_code, f"{method} {path}: {response.text[:500]}"
                     )

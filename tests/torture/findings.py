@@ -19,6 +19,7 @@ TORN = "records_torn"
 COLUMNS = {
     "ping_lost": LOST,  # answered accepted or late, and not there
     "decision_lost": LOST,  # an offer was answered, and is not in decisions and grants
+    "code_lost": LOST,  # a code was answered, and its decision has no code or another
     "waiting_lost": LOST,  # put off, and neither waiting nor decided
     "customer_cap": CAPS,
     "site_cap": CAPS,

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.torture.records import Acknowledged
-from tests.torture.world import METRE_EAST, METRE_NORTH, ZONES, middle_of
+from tests.torture.world import METRE_EAST, METRE_NORTH, PLACES, middle_of
 
 if TYPE_CHECKING:
     import random
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tests.torture.world import Keys
 
 JITTER_M = 3.0
+# Answers that ask to come back.
+LATER = (429, 503)
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class Report:
 class Told:
     pings: set[tuple[str, str, str]] = field(default_factory=set)
     decisions: set[tuple[str, str]] = field(default_factory=set)
+    codes: set[tuple[str, str]] = field(default_factory=set)
     changed: list[str] = field(default_factory=list)
     unacknowledged: list[Report] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
@@ -61,10 +64,23 @@ class Told:
             if result["status"] != "rejected":
                 self.pings.add((result["installation_id"], result["ping_id"], result["status"]))
         self.decisions |= {(one["decision_id"], one["campaign"]) for one in body["decisions"]}
+        self.codes |= {
+            (one["decision_id"], one["offer"]["code"])
+            for one in body["decisions"]
+            if one["offer"].get("code") is not None
+        }
         return frozenset(one["decision_id"] for one in body["decisions"])
 
+    def edited(self, what: str, status: int, answer: str) -> None:
+        """Take note of an edit's answer; a refusal that is not "later" is unwelcome."""
+        self.statuses[status] += 1
+        if status >= 400 and status not in LATER:
+            self.refusals.setdefault(status, f"{what}: {answer[:500]}")
+
     def acknowledged(self) -> Acknowledged:
-        return Acknowledged(frozenset(self.pings), frozenset(self.decisions), tuple(self.changed))
+        return Acknowledged(
+            frozenset(self.pings), frozenset(self.decisions), tuple(self.changed), frozenset(self.codes)
+        )
 
 
 def single(phone: Phone, keys: Keys, rng: random.Random, *, count: int = 1) -> Report:
@@ -95,7 +111,7 @@ def _walk(phone: Phone, rng: random.Random, now: datetime, count: int) -> list[d
 
 def _ping(phone: Phone, rng: random.Random, at: datetime) -> dict[str, Any]:
     phone.serial += 1
-    longitude, latitude = middle_of(rng.randrange(len(ZONES)))
+    longitude, latitude = middle_of(rng.randrange(PLACES))
     return {
         "ping_id": f"p{phone.serial}",
         "at": at.isoformat(),

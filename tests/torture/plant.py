@@ -221,6 +221,7 @@ def a_decision_without_its_ping(forge: Forge) -> None:
     forge.offer(forge.campaign(), forge.person(), **ping)
 
 
+OTHER_STATUS = {"accepted": "late", "late": "accepted"}
 TWO_OFFERS = [{"id": "one"}, {"id": "other"}]
 FROM_A_POOL = [{"id": "offer", "codes": {"pool": "forged"}}]
 
@@ -498,10 +499,13 @@ def _losses(acknowledged: Acknowledged, rng: random.Random) -> tuple[Planted, ..
     """What was acknowledged and is then taken away: a ping, an offer, and a ping kept as another than was said."""
     if not acknowledged.pings or not acknowledged.decisions:
         return ()
-    installation, ping, status = rng.choice(sorted(acknowledged.pings))
+    installation, ping, status = rng.choice(
+        sorted(ping for ping in acknowledged.pings if ping[2] in OTHER_STATUS)
+    )
     decision, _ = rng.choice(sorted(acknowledged.decisions))
+    coded, _ = rng.choice(sorted(acknowledged.codes)) if acknowledged.codes else (None, None)
     of_ping = "WHERE ping_id = %s AND installation_key = (SELECT key FROM installations WHERE id = %s)"
-    other = {"accepted": "late", "late": "accepted"}[status]
+    other = OTHER_STATUS[status]
 
     def lose_a_ping(forge: Forge) -> None:
         forge.connection.execute(f"DELETE FROM pings {of_ping}".encode(), [ping, installation])
@@ -516,12 +520,19 @@ def _losses(acknowledged: Acknowledged, rng: random.Random) -> tuple[Planted, ..
         query = f"INSERT INTO pings SELECT * FROM pings {of_ping}"
         forge.connection.execute(query.encode(), [ping, installation])
 
+    def give_another_code(forge: Forge) -> None:
+        forge.connection.execute("UPDATE grants SET code = 'X-0001' WHERE decision_id = %s", [coded])
+
     def lose_an_offer(forge: Forge) -> None:
         for table in ("grants", "decisions"):
             query = f"DELETE FROM {table} WHERE decision_id = %s"
             forge.connection.execute(query.encode(), [decision])
 
+    codes = (
+        (Planted("an acknowledged code that is another", "code_lost", give_another_code),) if coded else ()
+    )
     return (
+        *codes,
         Planted("an acknowledged ping that is gone", "ping_lost", lose_a_ping),
         Planted("an acknowledged ping of another status", "ping_lost", change_a_ping),
         Planted("a ping kept twice", "ping_doubled", keep_a_ping_twice),

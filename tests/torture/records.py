@@ -27,6 +27,7 @@ class Acknowledged:
     pings: frozenset[tuple[str, str, str]] = frozenset()  # installation, ping, accepted | late | duplicate
     decisions: frozenset[tuple[str, str]] = frozenset()  # decision, campaign
     changed: tuple[str, ...] = ()  # pings whose repetition was answered otherwise
+    codes: frozenset[tuple[str, str]] = frozenset()  # decision, code
 
 
 def lost(ledger: Ledger, acknowledged: Acknowledged) -> Iterator[Finding]:
@@ -38,6 +39,9 @@ def lost(ledger: Ledger, acknowledged: Acknowledged) -> Iterator[Finding]:
     granted = {(str(g.decision_id), g.campaign) for g in ledger.grants if g.arm == "offered"}
     for decision in sorted(acknowledged.decisions - (offers & granted)):
         yield Finding("decision_lost", " ".join(decision))
+    given = {(str(grant.decision_id), grant.code) for grant in ledger.grants}
+    for code in sorted(acknowledged.codes - given):
+        yield Finding("code_lost", " ".join(code))
     for said in acknowledged.changed:
         yield Finding("answer_changed", said)
 

@@ -90,19 +90,33 @@ class Bound(NamedTuple):
     even: bool = False  # so much of it as of its day is gone
 
 
-def bounds(configuration: Configuration, grant: Grant) -> Iterator[tuple[Rule, int]]:
+class Bounds:
     """Every bound that one offer had to keep, with its number at that moment."""
-    if grant.arm != "offered" or grant.version is None:
-        return
-    body = configuration.as_of("campaign", grant.campaign, grant.version)
-    if body is None:
-        return
-    found = list(own_bounds(grant.campaign, body))
-    if body.get("obeys_policy", True):
-        found += policy_bounds(configuration.as_of("policy", "policy", grant.version) or {})
-    for bound in found:
-        if _is_about(bound.rule, grant):
-            yield bound.rule, _paced(configuration, bound, grant) if bound.even else bound.limit
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        # Thousands of offers are made by a few versions of a few campaigns.
+        self._known: dict[tuple[str, int], list[Bound]] = {}
+
+    def __call__(self, grant: Grant) -> Iterator[tuple[Rule, int]]:
+        if grant.arm != "offered" or grant.version is None:
+            return
+        key = (grant.campaign, grant.version)
+        if key not in self._known:
+            self._known[key] = self._read(*key)
+        for bound in self._known[key]:
+            if _is_about(bound.rule, grant):
+                limit = _paced(self._configuration, bound, grant) if bound.even else bound.limit
+                yield bound.rule, limit
+
+    def _read(self, campaign: str, version: int) -> list[Bound]:
+        body = self._configuration.as_of("campaign", campaign, version)
+        if body is None:
+            return []
+        found = list(own_bounds(campaign, body))
+        if body.get("obeys_policy", True):
+            found += policy_bounds(self._configuration.as_of("policy", "policy", version) or {})
+        return found
 
 
 def own_bounds(campaign: str, body: Mapping[str, Any]) -> Iterator[Bound]:

@@ -18,7 +18,8 @@ from tests.torture.clients import CLIENTS, Crowd
 from tests.torture.edits import edits
 from tests.torture.plant import plant
 from tests.torture.processes import Service, service
-from tests.torture.world import Keys, configure, make_keys
+from tests.torture.programme import configure
+from tests.torture.world import Keys, make_keys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -30,7 +31,7 @@ WEB_EVERY_S = 5.0
 WORKER_EVERY_S = 13.0
 # The first early, so that the shortest run has one; then once in three quarters of a minute.
 DATABASE_FIRST_S, DATABASE_EVERY_S = 12.0, 45.0
-EDIT_EVERY_S = 4.0
+EDIT_EVERY_S = 2.0
 WATCH_EVERY_S = 0.5
 # Traffic that decides less than this hardly touched what is to be tested.
 LEAST_DECISIONS_PER_S = 5.0
@@ -68,6 +69,9 @@ def run(plan: Plan) -> dict[str, Any]:
         "offers": verdict.offered,
         "held_out": verdict.held_out,
         "late_outcomes": verdict.late_outcomes,
+        "unjudged": verdict.unjudged,
+        "campaigns_heard": len(verdict.heard),
+        "codes_given": verdict.codes_given,
         "pings_acknowledged": len(crowd.told.pings),
         "never_acknowledged": len(crowd.told.unacknowledged),
         "server_errors": crowd.told.statuses[500],
@@ -123,12 +127,14 @@ async def _trouble(made: Service, crowd: Crowd, plan: Plan, rng: random.Random) 
     changes = edits()
 
     async def edit() -> None:
-        campaign, body = next(changes)
+        method, path, body = next(changes)
         headers = {"Authorization": f"Bearer {crowd.keys.secret}"}
         try:
-            await crowd.http.put(f"/v1/campaigns/{campaign}", headers=headers, json=body, timeout=5)
+            answer = await crowd.http.request(method, path, headers=headers, json=body, timeout=5)
         except httpx2.TransportError:
             crowd.told.failures["edit"] += 1
+        else:
+            crowd.told.edited(f"{method} {path}", answer.status_code, answer.text)
 
     async def kill_database() -> None:
         await asyncio.to_thread(made.kill_database)
@@ -181,6 +187,7 @@ def _recount(made: Service, crowd: Crowd) -> Verdict:
         connection.isolation_level = checker.ONE_INSTANT
         verdict = checker.check(connection, crowd.told.acknowledged())
     kinds = Counter(finding.kind for finding in verdict.findings)
+    say(f"campaigns heard {dict(verdict.heard)}; others lost for {dict(verdict.reasons)}")
     say(
         f"{verdict.decisions} decisions, {verdict.offered} offers, {verdict.pings} pings; found {dict(kinds) or 'nothing'}"
     )

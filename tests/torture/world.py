@@ -1,8 +1,7 @@
-"""The world that is tortured: a site of twenty zones in a grid, campaigns with every sort of bound, and phones.
+"""The world that is tortured: a site of twenty zones in a grid, an annex of four north of it, and keys.
 
 Zones are squares of 20 m with 10 m between them, so that a fix of 3 m in the middle of one is unmistakable. In the
-even ones an exit is believed at once, so that moments come thick; offers expire within seconds, so that
-reservations are given back while the traffic runs.
+even ones an exit is believed at once, so that moments come thick.
 """
 
 from __future__ import annotations
@@ -14,12 +13,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import httpx2
     import psycopg
 
 SITE = "mall"
 COLUMNS, ROWS = 5, 4
 ZONES = [f"z{number:02d}" for number in range(COLUMNS * ROWS)]
+# One row more of the grid, with another owner.
+ANNEX = "annex"
+PLACES = len(ZONES) + COLUMNS - 1
 WEST, SOUTH = 4.9, 52.37
 # At this latitude: a degree north is 111.2 km, a degree east 67.9 km.
 METRE_EAST, METRE_NORTH = 1 / 67_900, 1 / 111_200
@@ -72,29 +76,37 @@ def zone_body(number: int) -> dict[str, Any]:
     }
 
 
-def configure(http: httpx2.Client, keys: Keys) -> None:
-    """Everything over HTTP, as a marketer's tool would; raises on the first refusal."""
-    make_site(http, keys)
-    put(http, keys, "/v1/policy", POLICY)
-    for campaign, body in CAMPAIGNS.items():
-        put(http, keys, f"/v1/campaigns/{campaign}", body)
-
-
 def make_site(http: httpx2.Client, keys: Keys) -> None:
     put(http, keys, f"/v1/sites/{SITE}", {"name": "Mall", "time_zone": "Europe/Amsterdam"})
     for number, zone in enumerate(ZONES):
         put(http, keys, f"/v1/sites/{SITE}/zones/{zone}", zone_body(number))
 
 
+def make_annex(http: httpx2.Client, keys: Keys) -> None:
+    put(http, keys, f"/v1/sites/{ANNEX}", {"name": "Annex", "time_zone": "Europe/Amsterdam"})
+    for number in range(len(ZONES), PLACES):
+        put(http, keys, f"/v1/sites/{ANNEX}/zones/z{number}", zone_body(number))
+
+
 def put(http: httpx2.Client, keys: Keys, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    response = http.put(path, json=body, headers={"Authorization": f"Bearer {keys.secret}"})
+    return _send(http, keys, "PUT", path, body)
+
+
+def post(http: httpx2.Client, keys: Keys, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    return _send(http, keys, "POST", path, body)
+
+
+def _send(http: httpx2.Client, keys: Keys, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    response = http.request(method, path, json=body, headers={"Authorization": f"Bearer {keys.secret}"})
     if not response.is_success:
-        raise RuntimeError(f"PUT {path}: {response.status_code} {response.text[:500]}")
+        raise RuntimeError(f"{method} {path}: {response.status_code} {response.text[:500]}")
     answer: dict[str, Any] = response.json()
     return answer
 
 
-def cap(limit: int, subject: str, window: dict[str, Any], counts: str = "decided") -> dict[str, Any]:
+def cap(
+    limit: int, subject: str, window: dict[str, Any], counts: str = "decided", **other: Any
+) -> dict[str, Any]:
     return {
         "scope": "campaign",
         "subject": subject,
@@ -102,6 +114,7 @@ def cap(limit: int, subject: str, window: dict[str, Any], counts: str = "decided
         "counts": counts,
         "window": window,
         "tz": "site",
+        **other,
     }
 
 
@@ -112,13 +125,23 @@ TODAY = {"kind": "calendar", "n": 1, "unit": "day"}
 
 
 def campaign(
-    move: str, zones: list[str], *, priority: int, expires_after_s: int, **other: Any
+    move: str,
+    zones: list[str],
+    *,
+    priority: int,
+    expires_after_s: int,
+    everywhere: Sequence[str] = (),
+    delay_s: int | None = None,
+    recheck: str | None = None,
+    **other: Any,
 ) -> dict[str, Any]:
+    """`everywhere`: also in the zones, of whatever site, that carry one of these tags."""
     trigger: dict[str, Any] = {"move": move, "zones": [{"site": SITE, "zone": zone} for zone in zones]}
+    trigger |= {"tags": list(everywhere), "delay_s": delay_s, "recheck": recheck}
     if move == "dwelled":
         trigger["dwell_s"] = 1
     return {
-        "name": f"{move} {zones[0]}",
+        "name": f"{move} {', '.join([*zones[:1], *everywhere])}",
         "status": "published",
         "priority": priority,
         "trigger": trigger,
@@ -133,57 +156,3 @@ def campaign(
         ],
         **other,
     }
-
-
-CAMPAIGNS = {
-    "three-each": campaign(
-        "entered", ZONES, priority=10, expires_after_s=3, caps=[cap(3, "customer", LIFETIME)], hold_out=0.2
-    ),
-    "rush": campaign(
-        "entered", ZONES[:8], priority=30, expires_after_s=60, caps=[cap(40, "total", LIFETIME)]
-    ),
-    "flash": campaign(
-        "entered", ZONES[8:16], priority=25, expires_after_s=2, caps=[cap(25, "total", MINUTE)]
-    ),
-    "at-site": campaign(
-        "exited",
-        ZONES[:5],
-        priority=20,
-        expires_after_s=2,
-        caps=[cap(60, "site", THIS_MINUTE), cap(9, "customer", TODAY)],
-    ),
-    "seen-twice": campaign(
-        "exited", ZONES[5:], priority=5, expires_after_s=2, caps=[cap(2, "customer", LIFETIME, "viewed")]
-    ),
-    "coupons": campaign(
-        "exited",
-        ZONES,
-        priority=15,
-        expires_after_s=2,
-        budget={"total": 150, "per_day": 140},
-        caps=[cap(4, "customer", MINUTE)],
-    ),
-    "linger": campaign(
-        "dwelled",
-        ZONES,
-        priority=12,
-        expires_after_s=2,
-        caps=[cap(3, "customer", MINUTE, "delivered"), cap(120, "total", TODAY, "delivered")],
-    ),
-    "regardless": campaign(
-        "entered",
-        ZONES,
-        priority=1,
-        expires_after_s=5,
-        caps=[cap(4, "customer", MINUTE)],
-        obeys_policy=False,
-        counts_towards_policy=False,
-    ),
-}
-POLICY = {
-    "caps": [
-        {**cap(8, "customer", MINUTE), "scope": "all"},
-        {**cap(400, "total", THIS_MINUTE), "scope": "all"},
-    ],
-    "hold_out": 0.02,
-}
