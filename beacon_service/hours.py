@@ -5,7 +5,8 @@ jumps. A time that the clock shows twice, or never, is the instant that RFC 5545
 the two, and where it is left out, the time by the clock before the jump.
 """
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -20,10 +21,24 @@ END_OF_DAY = "24:00"
 
 # The clock of those who named none.
 UTC_ZONE = ZoneInfo("UTC")
-# What a recurrence rule may say beside its frequency.
-_EVERY = {"INTERVAL", "COUNT", "UNTIL", "BYDAY", "WKST"}
-_OF_MONTHS = {*_EVERY, "BYMONTH", "BYMONTHDAY", "BYSETPOS"}
-PARTS_OF_RULES = {"DAILY": _EVERY, "WEEKLY": _EVERY, "MONTHLY": _OF_MONTHS, "YEARLY": _OF_MONTHS}
+# What a recurrence rule may say beside its frequency, and how; dateutil takes more than it can count with.
+_DAY_NAME = "(?:MO|TU|WE|TH|FR|SA|SU)"
+_MONTH_DAY = r"-?(?:[1-9]|[12]\d|3[01])"
+_EVERY = {
+    "INTERVAL": r"[1-9]\d{0,2}",
+    "COUNT": r"[1-9]\d{0,3}",
+    "UNTIL": r"(?:19[7-9]\d|20\d\d)(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])",
+    "WKST": _DAY_NAME,
+    "BYDAY": f"{_DAY_NAME}(?:,{_DAY_NAME}){{0,6}}",
+}
+_MONTHLY = {
+    **_EVERY,
+    "BYMONTH": r"(?:[1-9]|1[0-2])(?:,(?:[1-9]|1[0-2])){0,11}",
+    "BYMONTHDAY": f"{_MONTH_DAY}(?:,{_MONTH_DAY}){{0,30}}",
+    "BYSETPOS": _MONTH_DAY,
+    "BYDAY": f"(?:-?[1-5])?{_DAY_NAME}(?:,(?:-?[1-5])?{_DAY_NAME}){{0,20}}",
+}
+PARTS_OF_RULES = {"DAILY": _EVERY, "WEEKLY": _EVERY, "MONTHLY": _MONTHLY, "YEARLY": _MONTHLY}
 
 _DAY = timedelta(days=1)
 
@@ -47,7 +62,10 @@ class WeeklyHours:
         In Amsterdam, Sunday 02:30 to 04:00: on 2026-10-25, when the hour from two to three comes twice, from 02:30
         the first time on, 2.5 hours. On 2026-03-29, when it is left out, from 03:30 (02:30 by the clock before).
         """
-        return _covered(lambda day: day.weekday() in self.days, self.start, self.end, local)
+        return _covered(self.begins_on, self.start, self.end, local)
+
+    def begins_on(self, day: date) -> bool:
+        return day.weekday() in self.days
 
     def end_of(self, local: datetime) -> datetime:
         """When the stretch that covers the instant ends, in UTC."""
@@ -71,7 +89,10 @@ class RecurringHours:
         return cls(rule, starts_on, *_clock_times(start, end))
 
     def cover(self, local: datetime) -> bool:
-        return _covered(lambda day: recurs_on(self.rule, self.starts_on, day), self.start, self.end, local)
+        return _covered(self.begins_on, self.start, self.end, local)
+
+    def begins_on(self, day: date) -> bool:
+        return recurs_on(self.rule, self.starts_on, day)
 
 
 Hours: TypeAlias = WeeklyHours | RecurringHours
@@ -104,11 +125,28 @@ def days_of(rule: str, starts_on: date) -> rrule:
     frequency = parts.pop("FREQ", "")
     if frequency not in PARTS_OF_RULES:
         raise ValueError(f"its FREQ is none of {', '.join(PARTS_OF_RULES)}")
-    if surplus := sorted(parts.keys() - PARTS_OF_RULES[frequency]):
+    if surplus := sorted(parts.keys() - PARTS_OF_RULES[frequency].keys()):
         raise ValueError(f"{', '.join(surplus)} cannot be used with FREQ={frequency}")
+    for name, value in parts.items():
+        if not re.fullmatch(PARTS_OF_RULES[frequency][name], value):
+            raise ValueError(f"its {name} cannot be {value}")
     found = rrulestr(rule, dtstart=datetime.combine(starts_on, time(0)))
     assert isinstance(found, rrule), "one rule"
     return found
+
+
+def next_covered(hours: Sequence[Hours], local: datetime, *, within_days: int) -> datetime | None:
+    """The first instant (UTC) from now on that one of the hours covers, on the clocks of `local`; None: not so soon."""
+    now = local.astimezone(UTC)
+    if any(part.cover(local) for part in hours):
+        return now
+    for ahead in range(within_days):
+        day = local.date() + ahead * _DAY
+        begun = [_instant(day, part.start, local) for part in hours if part.begins_on(day)]
+        later = [at for at in begun if at > now]
+        if later:
+            return min(later)
+    return None
 
 
 def _clock_times(start: str, end: str) -> tuple[time, time]:

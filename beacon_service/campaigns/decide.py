@@ -24,10 +24,9 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     scores: dict[str, float] = {campaign.id: question.score(campaign) for campaign in fit}
     ranked = sorted(fit, key=lambda c: (c.fallback, -c.priority, -scores[c.id], c.id))
     winner, held_out, draws = _choose(question, ranked)
-    lost = Reason.OUTRANKED if winner or len(held_out) == len(ranked) else Reason.GLOBAL_HOLD_OUT
     for campaign in ranked:
         if campaign is not winner:
-            reasons[campaign.id] = (Reason.HELD_OUT if campaign in held_out else lost).value
+            reasons[campaign.id] = _lost_as(campaign, winner, held_out).value
     moment = question.moment
     offer = write(question.offer(winner), question.scene) if winner else None
     expires_at = question.now + offer.expires_after if offer else None
@@ -51,6 +50,15 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     )
 
 
+def _lost_as(campaign: Campaign, winner: Campaign | None, held_out: Sequence[Campaign]) -> Reason:
+    """Why one that nothing spoke against is not the winner."""
+    if campaign in held_out:
+        return Reason.HELD_OUT
+    if campaign.group is not None and campaign.group in {one.group for one in held_out}:
+        return Reason.EXCLUDED
+    return Reason.OUTRANKED if winner or held_out else Reason.GLOBAL_HOLD_OUT
+
+
 def _choose(
     question: Question, ranked: Sequence[Campaign]
 ) -> tuple[Campaign | None, list[Campaign], dict[str, tuple[float, float]]]:
@@ -62,7 +70,10 @@ def _choose(
         draws["*"] = (draw("global_hold_out", customer), question.policy.hold_out)
         if draws["*"][0] < question.policy.hold_out:
             return None, held_out, draws
+    taken: set[str] = set()
     for campaign in ranked:
+        if campaign.group in taken:  # whom one of a group holds out, the others of it leave alone as well
+            continue
         arm = question.arms.get(campaign.id)
         if arm is None and campaign.hold_out > 0:
             draws[campaign.id] = (draw("hold_out", campaign.id, customer), campaign.hold_out)
@@ -70,6 +81,8 @@ def _choose(
         if arm != "held_out":
             return campaign, held_out, draws
         held_out.append(campaign)
+        if campaign.group is not None:
+            taken.add(campaign.group)
     return None, held_out, draws
 
 

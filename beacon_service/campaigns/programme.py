@@ -153,7 +153,7 @@ def _named(trigger: Trigger) -> list[Place]:
 def _by_trigger(campaigns: Iterable[Campaign]) -> Index:
     index: dict[_Entry, tuple[Campaign, ...]] = {}
     for campaign in campaigns:
-        if campaign.status == "draft" or campaign.trigger.move is None:
+        if campaign.status in {"draft", "archived"} or campaign.trigger.move is None:
             continue
         for place in _named(campaign.trigger):
             key: _Entry = (place, campaign.trigger.move, campaign.trigger.dwell_s)

@@ -4,14 +4,14 @@ Only what is certain is told; a campaign that is merely unlikely to reach anybod
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 
 from beacon_service.campaigns.model import Blackout, Cap, Window
 from beacon_service.campaigns.programme import campaign_of
 from beacon_service.campaigns.windows import DURATIONS
 from beacon_service.configuration.model import Body
 from beacon_service.configuration.schema import Flaw
-from beacon_service.hours import Hours, WeeklyHours, recurs_on
+from beacon_service.hours import Hours, WeeklyHours, days_of
 
 # Where a campaign has no end: a rule that names no day for so long is taken to name none.
 HORIZON = timedelta(days=400)
@@ -46,7 +46,7 @@ def _schedule_flaws(
     open_days = [day for day in days if not _is_black(blackouts, day)]
     if not open_days:
         yield Flaw(("blackouts",), "leave no day between its start and its end", "Leave one of them out.")
-    elif dayparts and not any(_begins_on(part, day) for part in dayparts for day in open_days):
+    elif dayparts and not any(_begins_on_one(part, open_days) for part in dayparts):
         yield Flaw(
             ("dayparts",), "name no day between its start and its end", "Send other days, or another end."
         )
@@ -56,10 +56,13 @@ def _is_black(blackouts: Sequence[Blackout], day: date) -> bool:
     return any(blackout.first <= day <= blackout.last for blackout in blackouts)
 
 
-def _begins_on(part: Hours, day: date) -> bool:
+def _begins_on_one(part: Hours, days: Sequence[date]) -> bool:
+    """The days of a rule are counted from its start: once for all of them, since other edits wait meanwhile."""
     if isinstance(part, WeeklyHours):
-        return day.weekday() in part.days
-    return recurs_on(part.rule, part.starts_on, day)
+        return any(part.begins_on(day) for day in days)
+    first, last = (datetime.combine(day, time(0)) for day in (days[0], days[-1]))
+    named = {at.date() for at in days_of(part.rule, part.starts_on).between(first, last, inc=True)}
+    return not named.isdisjoint(days)
 
 
 def _cap_flaws(caps: Sequence[Cap]) -> Iterator[Flaw]:

@@ -53,7 +53,7 @@ class Shared:
 
     def used(self, charge: Charge) -> int | None:
         tally = self.tallies.get(charge.key)
-        return None if tally is None else tally.used + self._spent.get(charge.key, 0)
+        return None if tally is None else tally.used + self._spent.get(charge.row, 0)
 
     def has_room(self, charge: Charge) -> bool:
         used = self.used(charge)
@@ -67,7 +67,7 @@ class Shared:
 
     def claim(self, charge: Charge) -> None:
         self.claimed.setdefault(charge.key, charge)
-        self._spent[charge.key] = self._spent.get(charge.key, 0) + charge.amount
+        self._spent[charge.row] = self._spent.get(charge.row, 0) + charge.amount
 
 
 class Question(Struct, frozen=True, dict=True):
@@ -105,9 +105,10 @@ class Question(Struct, frozen=True, dict=True):
     @cached_property
     def standing(self) -> Standing:
         """Where and when, whatever the offer."""
+        # At no place what customers share is counted by the organisation's clock: a phone may claim any.
         return Standing(
             self.now,
-            self.time_zone,
+            self.time_zone if self.moment.site else self.organisation_zone,
             self.moment.site,
             self.moment.visit_started_at,
             customer_zone=self.customer_zone,

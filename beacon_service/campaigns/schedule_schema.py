@@ -9,7 +9,9 @@ from beacon_service.configuration.schema import Clock, Day, Document, Flaw, Whos
 from beacon_service.hours import days_of
 
 # Lax only in that JSON has no days.
-CalendarDay = Annotated[date, Field(strict=False, examples=["2026-12-24"])]
+CalendarDay = Annotated[
+    date, Field(strict=False, ge=date(1970, 1, 1), le=date(2100, 1, 1), examples=["2026-12-24"])
+]
 
 
 class DaypartIn(Document):
@@ -67,6 +69,16 @@ class QuietIn(Document):
     start: Clock = Field(alias="from")
     end: Clock = Field(alias="to")
     tz: WhoseClock = Field(default="site", description="site, customer, organisation, or an IANA time zone.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.start == self.end:
+            refuse(
+                "quiet",
+                [Flaw(("to",), "is when they begin", "Send another time; for no hours leave quiet out.")],
+            )
+        return self
+
     then: Literal["drop", "inbox", "hold"] = Field(
         default="drop",
         description="What becomes of an offer: it is not made, goes to the inbox in silence, or is decided afterwards.",

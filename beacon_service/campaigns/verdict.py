@@ -189,6 +189,15 @@ def rules_for(campaign: Campaign) -> tuple[Rule, ...]:
     return tuple(rule for rule in RULES if rule not in _CONCERN or _CONCERN[rule](campaign))
 
 
+def verdict_but(passed: Rule, question: Question, campaign: Campaign) -> Reason | None:
+    """The first rule but that one that says no, or None."""
+    for rule in campaign.rules or RULES:
+        if rule is not passed and (reason := rule(question, campaign)) is not None:
+            found: Reason = reason
+            return found
+    return None
+
+
 def verdict(question: Question, campaign: Campaign) -> Reason | None:
     """The first rule that says no, or None."""
     for rule in campaign.rules or RULES:

@@ -10,16 +10,23 @@ from msgspec.structs import replace
 
 from beacon_service.campaigns.model import Campaign, Decision, Moment, Reason, Waiting
 from beacon_service.campaigns.question import Question
-from beacon_service.campaigns.verdict import is_fresh
-from beacon_service.hours import Hours
+from beacon_service.campaigns.verdict import has_consent, is_fresh, is_not_quiet, is_nth_visit, verdict_but
+from beacon_service.hours import next_covered
 from beacon_service.ids import derived_uuid
+
+# What stands for the move of a moment without one.
+ABSENCE = "absent"
 
 # "You are in aisle 4" is wrong minutes later; what is held over night or follows a purchase is not as pressing.
 GOOD_FOR = timedelta(minutes=2)
 HELD_GOOD_FOR = timedelta(hours=12)
 EVENT_GOOD_FOR = timedelta(days=1)
-# A campaign that is never live within so long waits in vain.
-_LONGEST_LOOK, _STEP = timedelta(days=8), timedelta(minutes=15)
+# A campaign that does not speak for so long is asked at once, and says why it does not.
+LONGEST_LOOK_DAYS = 400
+
+
+def event_move(kind: str) -> str:
+    return f"event:{kind}"
 
 
 def delayed(question: Question, campaigns: Sequence[Campaign]) -> tuple[list[Waiting], dict[str, str]]:
@@ -27,31 +34,47 @@ def delayed(question: Question, campaigns: Sequence[Campaign]) -> tuple[list[Wai
     waiting: list[Waiting] = []
     reasons: dict[str, str] = {}
     for campaign in campaigns:
-        stale = is_fresh(question, campaign)
-        reasons[campaign.id] = (stale or Reason.DELAYED).value
-        if stale is None:
-            due_at = question.moment.at + campaign.trigger.delay
+        due_at = question.moment.at + campaign.trigger.delay
+        hopeless = _hopeless(question, campaign, due_at)
+        reasons[campaign.id] = (hopeless or Reason.DELAYED).value
+        if hopeless is None:
             moment = _named(question.moment, "delayed", campaign)
             good_until = max(due_at, question.now) + (campaign.trigger.good_for or GOOD_FOR)
             waiting.append(Waiting(campaign.id, moment, due_at, good_until, campaign.trigger.still_there))
     return waiting, reasons
 
 
-def held(question: Question, campaigns: Sequence[Campaign], decision: Decision) -> tuple[Waiting, ...]:
-    """The best of those that only quiet hours spoke against, until they are over, where the policy holds it."""
+def _hopeless(question: Question, campaign: Campaign, due_at: datetime) -> Reason | None:
+    """What waiting cannot mend, so that nothing is kept of who would wait for nothing."""
+    for rule in (is_fresh, is_nth_visit, has_consent):
+        if (reason := rule(question, campaign)) is not None:
+            return reason
+    over = campaign.ends_at is not None and campaign.ends_at <= due_at
+    return Reason.NOT_LIVE if campaign.status != "published" or over else None
+
+
+def held(
+    question: Question, campaigns: Sequence[Campaign], decision: Decision, *, still_there: bool | None = None
+) -> tuple[Waiting, ...]:
+    """The best of those that nothing but quiet hours speaks against, until they are over, where the policy holds it.
+
+    `still_there`: what was asked of a moment that has waited before; what it is good for ends as it did then.
+    """
     quiet = question.policy.quiet
     if quiet is None or quiet.then != "hold" or not question.is_quiet:
         return ()
     silenced = [one for one in campaigns if decision.reasons.get(one.id) == Reason.QUIET]
-    if not silenced:
+    fit = [one for one in silenced if verdict_but(is_not_quiet, question, one) is None]
+    if not fit:
         return ()
-    best = min(silenced, key=lambda one: (one.fallback, -one.priority, one.id))
+    best = min(fit, key=lambda one: (one.fallback, -one.priority, -question.score(one), one.id))
     clock = question.standing.zone(quiet.tz)
     due_at = quiet.hours.end_of(question.now.astimezone(clock))
-    good_until = due_at + (best.trigger.good_for or HELD_GOOD_FOR)
-    return (
-        Waiting(best.id, _named(question.moment, "held", best), due_at, good_until, best.trigger.still_there),
-    )
+    good_until = question.good_until or due_at + (best.trigger.good_for or HELD_GOOD_FOR)
+    if good_until < due_at:
+        return ()
+    recheck = best.trigger.still_there if still_there is None else still_there
+    return (Waiting(best.id, _named(question.moment, "held", best), due_at, good_until, recheck),)
 
 
 def after_event(moment: Moment, campaign: Campaign, now: datetime) -> Waiting | None:
@@ -63,20 +86,15 @@ def after_event(moment: Moment, campaign: Campaign, now: datetime) -> Waiting | 
 
 def of_absence(moment: Moment, campaign: Campaign, local_now: datetime) -> Waiting:
     """Due when the campaign speaks next, by the clock of who is away: nobody is won back at four in the morning."""
-    due_at = next_covered(campaign.dayparts, local_now)
+    begins = (
+        max(local_now, campaign.starts_at.astimezone(local_now.tzinfo)) if campaign.starts_at else local_now
+    )
+    due_at = begins.astimezone(UTC)
+    if campaign.dayparts:
+        due_at = next_covered(campaign.dayparts, begins, within_days=LONGEST_LOOK_DAYS) or due_at
     return Waiting(
         campaign.id, moment, due_at, due_at + (campaign.trigger.good_for or EVENT_GOOD_FOR), still_there=True
     )
-
-
-def next_covered(hours: Sequence[Hours], local: datetime) -> datetime:
-    """The first instant from now on, in steps of a quarter of an hour, that the hours cover; now, if none does."""
-    clock, at = local.tzinfo, local.astimezone(UTC)
-    for step in range(int(_LONGEST_LOOK / _STEP)):
-        later = at + step * _STEP
-        if not hours or any(part.cover(later.astimezone(clock)) for part in hours):
-            return later
-    return at
 
 
 def _named(moment: Moment, why: str, campaign: Campaign) -> Moment:

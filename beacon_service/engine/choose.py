@@ -10,7 +10,7 @@ import msgspec
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason, Waiting
 from beacon_service.campaigns.question import Question, Shared
-from beacon_service.campaigns.waiting import delayed, held
+from beacon_service.campaigns.waiting import ABSENCE, delayed, event_move, held
 from beacon_service.campaigns.writing import NOBODY, About
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Due, Event, Followed, Mover, Ping, Tick, Told, World
@@ -100,6 +100,7 @@ class _SecondPass:
         campaign = self.catalogue.programme.campaigns.get(waiting.campaign)
         if (
             campaign is None
+            or not self._still_triggers(campaign, moment, zone)
             or self.is_in_sensitive_zone(key)
             or (moment.zone and (zone is None or zone.sensitive))
         ):
@@ -111,7 +112,16 @@ class _SecondPass:
         )
         decision = decide(question, [campaign])
         self._remember(decision)
-        return Told((), (decision,), held(question, [campaign], decision))
+        return Told((), (decision,), held(question, [campaign], decision, still_there=waiting.still_there))
+
+    def _still_triggers(self, campaign: Campaign, moment: Moment, zone: Zone | None) -> bool:
+        """Whether the campaign, as it is now, speaks of such moments at all: an edit binds what waits as well."""
+        if zone is not None:
+            found = self.catalogue.programme.candidates(zone, moment.move, moment.dwell_s)
+            return any(one.id == campaign.id for one in found)
+        if campaign.trigger.event is not None:
+            return moment.move == event_move(campaign.trigger.event)
+        return campaign.trigger.absent_days is not None and moment.move == ABSENCE
 
     def _still_so(self, moment: Moment) -> bool:
         """Whether the customer is still in the zone; or, of an absence, still away."""
@@ -159,7 +169,7 @@ class _SecondPass:
         """Deepest zone first, at most one offer for all of them; what is delayed waits."""
         decisions: list[Decision] = []
         waiting: list[Waiting] = []
-        offered = False
+        offered = any_held = False
         for zone, moment, candidates in sorted(chances, key=lambda chance: -chance.zone.depth):
             question = self.question(zone, moment)
             later = [campaign for campaign in candidates if campaign.trigger.delay]
@@ -169,7 +179,9 @@ class _SecondPass:
                 decision = msgspec.structs.replace(decide(question, ()), reasons=lost)
             else:
                 decision = decide(question, now)
-                waiting += held(question, now, decision)
+                # As one ping brings at most one offer, it holds at most one.
+                waiting += () if any_held else held(question, now, decision)
+                any_held = any_held or bool(waiting)
             if later:
                 put_off, reasons = delayed(question, later)
                 waiting += put_off
@@ -203,7 +215,11 @@ class _SecondPass:
             customer_zone=customer_zone,
             organisation_zone=policy.time_zone,
             about=self._about(zone, moment, customer.id),
-            groups=memory.groups,
+            groups={
+                name: owner
+                for name, owner in memory.groups.items()
+                if owner in self.catalogue.programme.campaigns
+            },
             stock=self.catalogue.programme.stock,
             learned=self.catalogue.programme.learned,
             zones=places.zones,

@@ -24,7 +24,7 @@ from beacon_service.zones.model import (
 )
 
 # Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -52,6 +52,9 @@ def rehearse(connection: Connection, catalogue: Catalogue, asked: Rehearsal, now
     phone = Presented(*rows[0])
     since = catalogue.ledger_since(now)
     world = store.load(connection, [phone], [], today=now.date(), ledger_since=since).world
+    # Of another time: what was given after it is not known yet.
+    known = {key: [one for one in ledger if one.decided_at <= now] for key, ledger in world.ledgers.items()}
+    world = World(world.installations, world.customers, world.memories, known)
     if asked.attributes is not None:
         world = _with_attributes(world, phone.customer_key, asked.attributes)
     moment = _moment(asked, phone, world.memories[phone.customer_key], now)

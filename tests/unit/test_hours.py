@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from beacon_service.hours import RecurringHours, WeeklyHours, days_of, recurs_on
+from beacon_service.hours import RecurringHours, WeeklyHours, days_of, next_covered, recurs_on
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 EVERY_DAY = frozenset(range(7))
@@ -180,3 +180,31 @@ def test_recurring_hours_run_on_their_days_and_past_midnight():
     assert night.cover(local("2026-02-08 01:59"))
     assert not night.cover(local("2026-02-08 02:00"))
     assert not night.cover(local("2026-02-14 23:00"))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=DAILY;INTERVAL=0", "FREQ=DAILY;INTERVAL=-1", "FREQ=MONTHLY;BYDAY=9MO,1SA", "FREQ=YEARLY;BYDAY=99MO",
+     "FREQ=MONTHLY;BYMONTHDAY=32", "FREQ=MONTHLY;BYMONTH=13", "FREQ=WEEKLY;BYDAY=1MO", "FREQ=DAILY;UNTIL=00010101",
+     "FREQ=DAILY;COUNT=0", "FREQ=DAILY;INTERVAL=99999"],
+)  # fmt: skip
+def test_what_dateutil_would_count_for_ever_is_refused(rule):
+    with pytest.raises(ValueError):
+        days_of(rule, date(2026, 1, 1))
+
+
+def test_the_next_stretch_is_now_or_when_the_first_of_them_begins():
+    evening = WeeklyHours.read(["tue"], "17:00", "20:00")
+    monthly = RecurringHours.read("FREQ=MONTHLY;BYDAY=1SA", date(2026, 1, 1), "10:00", "12:00")
+    wednesday = local("2026-06-10 12:00")
+    assert next_covered([evening], wednesday, within_days=30) == utc("2026-06-16 15:00")
+    assert next_covered([evening, monthly], local("2026-07-01 12:00"), within_days=30) == utc(
+        "2026-07-04 08:00"
+    )
+    assert next_covered([evening], local("2026-06-16 18:00"), within_days=30) == utc("2026-06-16 16:00")
+    assert next_covered([monthly], wednesday, within_days=20) is None
+    assert next_covered(
+        [WeeklyHours.read(["sun"], "02:30", "04:00")], local("2026-03-28 12:00"), within_days=3
+    ) == utc(
+        "2026-03-29 01:30"  # left out: by the clock before
+    )

@@ -244,3 +244,12 @@ class TestFallbacks:
     def test_held_out_of_all_others_one_gets_it(self):
         winner, lost = chosen(question(), campaign("z", fallback=True), campaign("a", hold_out=1.0))
         assert (winner, lost) == ("z", {"a": "held_out"})
+
+
+class TestGroupsAndHoldOut:
+    def test_whom_one_of_a_group_holds_out_the_others_leave_alone(self):
+        a = campaign("a", priority=1, group="summer", hold_out=1.0)
+        decision = decide(question(), [a, campaign("b", group="summer"), campaign("c", priority=-1)])
+        assert (decision.campaign, decision.reasons) == ("c", {"a": "held_out", "b": "excluded"})
+        nobody = decide(question(), [a, campaign("b", group="summer")])
+        assert (nobody.campaign, nobody.reasons) == (None, {"a": "held_out", "b": "excluded"})
