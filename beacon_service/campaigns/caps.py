@@ -98,7 +98,13 @@ def charges(campaign: Campaign, policy_caps: Sequence[Cap], standing: Standing) 
         for cap in policy_caps
         if cap.subject != "customer" and campaign.counts_towards_policy and applies(cap, campaign, standing)
     ]
-    return (*own, *common, *budget_charges(campaign, standing))
+    # Caps of one definition are one count, and the lowest limit is the one that binds.
+    found: dict[TallyKey, Charge] = {}
+    for charge in (*own, *common, *budget_charges(campaign, standing)):
+        known = found.get(charge.key)
+        if known is None or charge.limit < known.limit:
+            found[charge.key] = charge
+    return tuple(found.values())
 
 
 def budget_charges(campaign: Campaign, standing: Standing) -> tuple[Charge, ...]:
@@ -107,6 +113,8 @@ def budget_charges(campaign: Campaign, standing: Standing) -> tuple[Charge, ...]
     if budget is None:
         return ()
     name = campaign.id if not budget.per_site else f"{campaign.id}:at={standing.site}"
+    if budget.of == "cost":
+        name += ":cost"  # a budget that comes to be of money begins another count: offers are no cents
     plain = Charge(
         key=TallyKey(f"budget:{name}:total"),
         limit=0,
@@ -187,9 +195,10 @@ def _cap_charge(
     subject = standing.site if cap.subject == "site" else "all"
     if cap.scope == "offer":
         subject = f"{subject}:offer={standing.offer}"
-    period = start_at.isoformat() if start_at is not None and not ledger else ""
+    # Sites of several time zones begin the same period at several times, and what one of them gives counts for all.
+    row = TallyKey(f"cap:{owner}:{cap.definition}:{subject}:")
     return Charge(
-        key=TallyKey(f"cap:{owner}:{cap.definition}:{subject}:{period}"),
+        key=row if start_at is None else TallyKey(f"{row}{start_at.isoformat()}"),
         limit=cap.limit,
         counts=cap.counts,
         ledger=ledger,
@@ -201,6 +210,7 @@ def _cap_charge(
         tag=cap.name if cap.scope == "tag" else None,
         channel=cap.name if cap.scope == "channel" else None,
         binding=binding,
+        lock=row if ledger else None,
     )
 
 

@@ -1,8 +1,9 @@
 """Bodies of what bounds how often and how much: caps, budgets, silence after dismissals."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from beacon_service.configuration.schema import Day, Document, Flaw, Tag, WhoseClock, refuse
 
@@ -11,6 +12,7 @@ Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
 # The integers that JavaScript holds exactly.
 LARGEST_COUNT = 2**53 - 1
 
+Caps = TypeVar("Caps", bound=Sequence["CapIn"])
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
 # A year at the most.
 Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
@@ -101,6 +103,27 @@ class PolicyCapIn(CapIn):
                 )
         refuse("cap", found)
         return self
+
+
+def _each_once(caps: Caps) -> Caps:
+    """Caps that differ in their limit alone are one count, of which only the lowest limit could ever bind."""
+    found = []
+    first: dict[str, int] = {}
+    for number, cap in enumerate(caps):
+        week_start = cap.window.week_start or "mon"
+        said = cap.model_copy(
+            update={"limit": 0, "window": cap.window.model_copy(update={"week_start": week_start})}
+        )
+        known = first.setdefault(said.model_dump_json(), number)
+        if known != number:
+            what = f"bounds what the cap at {known} bounds"
+            found.append(Flaw((number,), what, "Keep one of them, with the lower limit."))
+    refuse("caps", found)
+    return caps
+
+
+CampaignCaps = Annotated[list[CampaignCapIn], Field(max_length=20), AfterValidator(_each_once)]
+PolicyCaps = Annotated[list[PolicyCapIn], Field(max_length=20), AfterValidator(_each_once)]
 
 
 class SuppressionIn(Document):

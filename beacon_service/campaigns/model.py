@@ -17,7 +17,7 @@ from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 from beacon_service.visits.model import Visit
 
 CampaignId = NewType("CampaignId", str)
-# "cap:<owner>:<definition>:<subject>:<period>", "budget:<campaign>:<period>" or "codes:<pool>"
+# "cap:<owner>:<definition>:<subject>:<period>", "budget:<campaign>[:cost]:<period>" or "codes:<pool>"
 TallyKey = NewType("TallyKey", str)
 
 Status = Literal["draft", "published", "paused", "ended", "archived"]
@@ -320,7 +320,7 @@ class Charge(msgspec.Struct, frozen=True):
     With `ledger` the count is made from the grants each time and the tally's row is a lock only (rolling windows,
     several periods at once); without, the row keeps the count, made from the grants when the row first comes to be.
     What the grants are counted by: those of `campaign` (or, without, those that count towards the contact policy),
-    at `site`, decided after `after_at`, from `start_at` on.
+    at `site` ("": at none, as after an event), decided after `after_at`, from `start_at` on.
     """
 
     key: TallyKey
@@ -337,6 +337,12 @@ class Charge(msgspec.Struct, frozen=True):
     money: bool = False  # what they cost, not how many they are
     amount: int = 1
     binding: bool = True  # false: counts towards a cap that its campaign need not obey
+    lock: TallyKey | None = None  # of counts of one cap that begin at several times: the row that they share
+
+    @property
+    def row(self) -> TallyKey:
+        """What is locked for it, and what a step's own claims are added up by."""
+        return self.lock or self.key
 
 
 class Tally(msgspec.Struct, frozen=True):

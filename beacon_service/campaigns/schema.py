@@ -8,8 +8,8 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, WithJsonSc
 from beacon_service.campaigns.caps_schema import (
     LARGEST_COUNT,
     BudgetIn,
-    CampaignCapIn,
-    PolicyCapIn,
+    CampaignCaps,
+    PolicyCaps,
     Seconds,
     SuppressionIn,
 )
@@ -162,7 +162,7 @@ class CampaignIn(Document):
     trigger: TriggerIn
     audience: Rule | None = None
     dayparts: Annotated[list[DaypartIn], Field(max_length=20)] = Field(default_factory=list)
-    caps: Annotated[list[CampaignCapIn], Field(max_length=20)] = Field(default_factory=list)
+    caps: CampaignCaps = Field(default_factory=list)
     budget: BudgetIn | None = None
     hold_out: Share = Field(
         default=0.0, description="Share of customers who are measured instead of offered to."
@@ -220,7 +220,7 @@ class CampaignIn(Document):
 class PolicyIn(Document):
     """The contact policy: what binds all campaigns together."""
 
-    caps: Annotated[list[PolicyCapIn], Field(max_length=20)] = Field(default_factory=list)
+    caps: PolicyCaps = Field(default_factory=list)
     hold_out: Share = Field(
         default=0.0, description="Share of customers who are sent nothing by any campaign."
     )

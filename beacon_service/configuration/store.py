@@ -94,14 +94,18 @@ def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | Non
 
 # A shared count knows only what was charged to it while its cap was in force; made anew from the grants when it is
 # next asked for, it knows what was given while the cap was away. No decision is in flight under the lock. An edit
-# that leaves caps and budget as they were leaves the counts too.
+# that leaves caps and budget as they were leaves the counts too. The policy's counts carry an asterisk, so that a
+# campaign may be called policy.
 _FORGET_TALLIES = """
 WITH editions AS (
     SELECT body -> 'caps' AS caps, body -> 'budget' AS budget FROM catalogue_log
     WHERE kind = :kind AND key = :owner ORDER BY version DESC LIMIT 2
 )
 DELETE FROM tallies
-WHERE (starts_with(key, 'cap:' || :owner || ':') OR starts_with(key, 'budget:' || :owner || ':'))
+WHERE (
+        starts_with(key, 'cap:' || CASE :kind WHEN 'policy' THEN '*policy' ELSE :owner END || ':')
+        OR :kind = 'campaign' AND starts_with(key, 'budget:' || :owner || ':')
+    )
     AND (SELECT count(*) FROM (SELECT DISTINCT caps, budget FROM editions) AS different) > 1
 """
 

@@ -68,8 +68,10 @@ FROM unnest(%(ids)s::uuid[], %(campaigns)s::text[]) AS closed (decision_id, camp
 WHERE grants.decision_id = closed.decision_id AND grants.campaign = closed.campaign
 """
 
+# Of campaigns that need not obey a cap the count stands beside the limit; made anew from the grants it stands within.
 GIVE_BACK = """
-UPDATE tallies SET used = used - back.amount, last_seq = %(seq)s
+UPDATE tallies SET used = used - least(used, back.amount), late = late - (back.amount - least(used, back.amount)),
+    last_seq = %(seq)s
 FROM unnest(%(keys)s::text[], %(amounts)s::bigint[]) AS back (key, amount)
 WHERE tallies.key = back.key
 """

@@ -50,11 +50,12 @@ SELECT key, used + late, CASE WHEN starts_with(key, 'codes:') THEN ceiling END
 FROM tallies WHERE key = ANY(%(keys)b::text[]) ORDER BY key FOR UPDATE
 """
 
-# Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at.
+# Counted for each asked key by the index that fits it; `most` bounds what a rolling cap has to look at. A site without
+# a name is none: what was given after events and absences.
 _RELEVANT = """
             AND g.decided_at > coalesce(asked.after_at, '-infinity')
             AND g.decided_at >= coalesce(asked.start_at, '-infinity')
-            AND (asked.site IS NULL OR g.site = asked.site)
+            AND (asked.site IS NULL OR coalesce(g.site, '') = asked.site)
             AND (asked.offer IS NULL OR g.offer_id = asked.offer)
             AND (asked.tag IS NULL OR asked.tag = ANY(g.tags))
             AND (asked.channel IS NULL OR g.channel = asked.channel)
@@ -96,7 +97,7 @@ UPDATE grants SET charged = charged || jsonb_build_array(
 WHERE arm = 'offered'
     AND CASE WHEN %(campaign)b::text IS NULL THEN policy ELSE campaign = %(campaign)b::text END
     AND decided_at >= coalesce(%(start)b::timestamptz, '-infinity')
-    AND (%(site)b::text IS NULL OR site = %(site)b::text)
+    AND (%(site)b::text IS NULL OR coalesce(site, '') = %(site)b::text)
     AND (%(offer)b::text IS NULL OR offer_id = %(offer)b::text)
     AND (%(tag)b::text IS NULL OR %(tag)b::text = ANY(tags))
     AND (%(channel)b::text IS NULL OR channel = %(channel)b::text)

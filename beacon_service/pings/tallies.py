@@ -24,14 +24,15 @@ class TallyLocks:
         """What is used of each; a row that is missing is made from the ledger first."""
         start = Statement("ROLLBACK TO SAVEPOINT shared" if self._holds_some else "SAVEPOINT shared")
         self._holds_some = True
-        statements = [start, Statement(sql.LOCK_TALLIES, {"keys": list(charges)})]
+        needed = {charge.row for charge in charges.values()}
+        statements = [start, Statement(sql.LOCK_TALLIES, {"keys": sorted(needed)})]
         from_ledger = [charge for charge in charges.values() if charge.ledger]
         if from_ledger:
             statements.append(Statement(sql.COUNT_GRANTS, _asked(from_ledger)))
         _, rows, *counted = round_trip(self._connection, statements)
-        missing = charges.keys() - {row[0] for row in rows}
+        missing = needed - {row[0] for row in rows}
         if missing:
-            self._make([charges[key] for key in missing])
+            self._make([charge for charge in charges.values() if charge.row in missing])
             return self(charges)
         # A rolling cap's own row is a lock and counts nothing: what the ledger says comes last.
         return {row[0]: Tally(*row[1:]) for found in (rows, *counted) for row in found}
@@ -85,7 +86,7 @@ def given_back(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
 
 
 def _comes_back(charge: Charge) -> bool:
-    return charge.binding and not charge.ledger and charge.counts != "decided"
+    return not charge.ledger and charge.counts != "decided"
 
 
 def _adopting(charge: Charge) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _asked(charges: Sequence[Charge], *, lock_only: bool = False) -> dict[str, l
         0 if lock_only and charge.ledger else charge.limit if charge.ledger else None for charge in charges
     ]
     return {
-        "keys": [charge.key for charge in charges],
+        "keys": [charge.row if lock_only else charge.key for charge in charges],
         "campaigns": [charge.campaign for charge in charges],
         "sites": [charge.site for charge in charges],
         "offers": [charge.offer for charge in charges],

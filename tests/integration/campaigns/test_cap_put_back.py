@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.factories.catalogue import campaign_document, cap_document, zone_document
+from tests.factories.catalogue import campaign_document, cap_document, policy_document, zone_document
 from tests.factories.shop import Shop
 
 LIFETIME = {"kind": "lifetime"}
@@ -35,4 +35,23 @@ def test_an_edit_that_leaves_the_caps_leaves_the_counts(shop):
     shop.configure(zones=[zone_document()], campaigns=[campaign_document(caps=caps)])
     assert offers(shop, "first") == 1
     shop.configure(zones=[zone_document()], campaigns=[campaign_document(caps=caps, name="Another name")])
+    assert shop.rows("SELECT used FROM tallies") == [(1,)]
+
+
+def test_a_cap_of_the_policy_counts_what_was_given_while_it_was_away(shop):
+    bound = policy_document(cap_document(3, subject="total", window=LIFETIME))
+    shop.configure(zones=[zone_document()], campaigns=[campaign_document()], policy=bound)
+    assert offers(shop, "first") == 1
+    shop.configure(policy=policy_document())
+    assert offers(shop, "second", "third") == 2
+    shop.configure(policy=bound)
+    assert offers(shop, "fourth") == 0
+
+
+def test_an_edit_of_the_policy_leaves_the_counts_of_a_campaign_that_is_called_policy(shop):
+    caps = [cap_document(3, subject="total", window=LIFETIME)]
+    called = campaign_document("policy", caps=caps)
+    shop.configure(zones=[zone_document()], campaigns=[called], policy=policy_document())
+    assert offers(shop, "first") == 1
+    shop.configure(policy=policy_document(cap_document(9, subject="total")))
     assert shop.rows("SELECT used FROM tallies") == [(1,)]

@@ -14,6 +14,7 @@ from tests.factories.people_and_rules import person
 GOLD = {"attribute": "loyalty", "op": "eq", "value": "gold"}
 ENTERED = {"move": "entered", "zones": [{"site": "shop", "zone": "cafe"}]}
 ROLLING = {"kind": "rolling", "n": 1, "unit": "day"}
+WEEKLY = {"kind": "calendar", "unit": "week"}
 RULED = {"rule": "FREQ=DAILY", "starts_on": "2026-01-01", "from": "09:00", "to": "12:00"}
 OFFER = campaign_body()["offers"][0]
 
@@ -73,6 +74,7 @@ def test_what_nothing_was_said_of_is_not_kept():
         ({"caps": [cap(scope="tag")]}, "/caps/0/tag"),
         ({"caps": [cap(scope="channel", tag="food", channel="push")]}, "/caps/0/tag"),
         ({"caps": [cap(channel="push")]}, "/caps/0/channel"),
+        ({"caps": [cap(scope="tag", tag="food"), cap(scope="tag", tag="food", limit=2)]}, "/caps/1"),
         ({"caps": [cap(scope="channel", channel="radio")]}, "/caps/0/channel"),
         ({"quiet": {"from": "21:00"}}, "/quiet/to"),
         ({"quiet": {"from": "21:00", "to": "08:00", "then": "shout"}}, "/quiet/then"),
@@ -128,6 +130,8 @@ def test_mistakes_of_a_policy_are_named_too(fields, where):
         ({"blackouts": [{"from": "Christmas", "to": "2026-12-24"}]}, "/blackouts/0/from"),
         ({"caps": [cap(tz="customer", subject="site")]}, "/caps/0/tz"),
         ({"caps": [cap(window=ROLLING | {"week_start": "sun"})]}, "/caps/0/window/week_start"),
+        ({"caps": [cap(), cap(subject="total"), cap(limit=5)]}, "/caps/2"),
+        ({"caps": [cap(window=WEEKLY), cap(window=WEEKLY | {"week_start": "mon"})]}, "/caps/1"),
         ({"budget": {"total": 1, "pacing": "even"}}, "/budget/pacing"),
         ({"budget": {"total": 1, "of": "cost"}}, "/budget/of"),
         ({"min_gap_s": 0}, "/min_gap_s"),

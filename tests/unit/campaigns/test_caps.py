@@ -186,6 +186,20 @@ class TestSharedCounts:
         (charge,) = charged(total(window=window))
         assert (charge.ledger, charge.start_at) == (True, utc("2026-06-01 22:00"))
 
+    def test_sites_that_begin_several_days_at_several_times_share_a_lock_and_no_count(self):
+        asked = campaign(caps=[total(window={"kind": "calendar", "n": 2, "unit": "day"})])
+        (here,), (there,) = (
+            charges(asked, (), standing(time_zone=zone_of(name)))
+            for name in ("Europe/Amsterdam", "Asia/Tokyo")
+        )
+        assert here.row == there.row
+        assert len({here.row, here.key, there.key}) == 3
+
+    def test_caps_of_one_definition_are_one_claim_on_the_lowest_limit(self):
+        limits = [total(limit, window=LIFETIME) for limit in (3, 2, 4)]
+        own, common = charged(*limits, policy=limits)
+        assert (own.limit, common.limit) == (2, 2)
+
     def test_a_site_counts_alone(self):
         asked = campaign("coffee", caps=[cap_document(subject="site", window=LIFETIME)])
         (here,) = charges(asked, (), standing(site="shop"))
@@ -374,6 +388,13 @@ class TestBudgetsBySiteByCostAndByTheClock:
         for offer, cost in (("small", 150), ("large", 400)):
             (charge,) = budget_charges(asked, standing(offer=offer))
             assert (charge.amount, charge.limit, charge.money) == (cost, 1000, True)
+
+    def test_what_they_cost_is_another_count_than_how_many_they_are(self):
+        offers, cost = (
+            budget_charges(campaign(budget={"total": 9, "per_day": 9, "of": of}), standing())
+            for of in ("offers", "cost")
+        )
+        assert not {one.key for one in offers} & {one.key for one in cost}
 
     @pytest.mark.parametrize(
         ("utc_time", "limit"),
