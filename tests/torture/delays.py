@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tests.torture.records import Acknowledged
 
 
+# What may be said of a moment when it would be put off and when it is decided.
+AT_EITHER_TIME = ("stale", "visit", "no_consent", "not_live")
+
+
 def waited_for(ledger: Ledger, decision: Decision) -> list[str]:
     """The delayed campaigns that the decision decides, or finds too late; at the moment itself they are put off."""
     named = {*decision.reasons, *([decision.campaign] if decision.campaign else [])}
@@ -27,21 +31,24 @@ def waited_for(ledger: Ledger, decision: Decision) -> list[str]:
 def delays_kept(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
     """By campaign: what was put off, against what waits and what was decided of it.
 
-    `stale` is said of a moment that is too old to be put off and of one that is too old to be decided; they cannot be
-    told apart, so those that are count only where that speaks for the service. A campaign that was deleted takes what
-    waits for it along.
+    A moment that is too old, or of somebody who does not consent, is not put off in the first place, and may be too old
+    when it is decided; the two cannot be told apart, so they count only where that speaks for the service. A campaign
+    that was deleted takes what waits for it along. What goes with a phone that is revoked, or handed to another known
+    customer, is not judged here: nobody does either where this is asked.
     """
-    put_off, decided, stale = Counter[str](), Counter[str](), Counter[str]()
+    put_off, decided, unsure = Counter[str](), Counter[str](), Counter[str]()
     for decision in ledger.decisions:
         put_off.update(campaign for campaign, reason in decision.reasons.items() if reason == "delayed")
         for campaign in waited_for(ledger, decision):
-            (stale if decision.reasons.get(campaign) == "stale" else decided)[campaign] += 1
+            (unsure if decision.reasons.get(campaign) in AT_EITHER_TIME else decided)[campaign] += 1
     for campaign in sorted(put_off | decided | ledger.waiting):
         if any(body is None or not _delay(body) for body in ledger.configuration.ever("campaign", campaign)):
             continue
         known = decided[campaign] + ledger.waiting[campaign]
-        said = f"{campaign}: {put_off[campaign]} put off, {known} decided or waiting, {stale[campaign]} stale"
-        if put_off[campaign] > known + stale[campaign]:
+        said = (
+            f"{campaign}: {put_off[campaign]} put off, {known} decided or waiting, {unsure[campaign]} unsure"
+        )
+        if put_off[campaign] > known + unsure[campaign]:
             yield Finding("waiting_lost", said)
         if put_off[campaign] < known:
             yield Finding("waiting_doubled", said)

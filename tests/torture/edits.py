@@ -34,7 +34,7 @@ def _campaigns() -> Iterator[tuple[str, dict[str, Any]]]:
     # A cap that comes back counts what was given while it was away.
     yield "rush", CAMPAIGNS["rush"]
     yield "variants", variants
-    yield "paced", {**CAMPAIGNS["paced"], "budget": {"per_day": 30, "pacing": "even"}}
+    yield "paced", {**CAMPAIGNS["paced"], "budget": {"per_day": 20, "pacing": "even"}}
     yield "three-each", CAMPAIGNS["three-each"]
     yield "coupons", {**CAMPAIGNS["coupons"], "budget": {"total": 100, "per_day": 90}}
     yield "coupons", CAMPAIGNS["coupons"]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 POOL = "tokens"
 # Those that are given out come to an end before the traffic does; edits bring more.
-FIRST_CODES, MORE_CODES = 40, 10
+FIRST_CODES, MORE_CODES = 8, 2
 EVERYWHERE = ["even", "odd"]
 
 
@@ -117,7 +117,7 @@ CAMPAIGNS = {
             cap(25, "total", THIS_MINUTE, scope="offer"),
             cap(40, "site", MINUTE, "delivered", scope="offer"),
         ],
-        budget={"total": 400, "per_day": 380, "of": "cost", "per_site": True},
+        budget={"total": 130, "per_day": 120, "of": "cost", "per_site": True},
         tags=["loud", "paid"],
         min_gap_s=3,
     ),
@@ -126,7 +126,7 @@ CAMPAIGNS = {
         ZONES[12:],
         priority=27,
         expires_after_s=2,
-        budget={"per_day": 40, "pacing": "even"},
+        budget={"per_day": 30, "pacing": "even"},
         tags=["loud"],
     ),
     "pooled": campaign(
@@ -178,9 +178,9 @@ POLICY = {
         cap(8, "customer", MINUTE, scope="all"),
         cap(400, "total", THIS_MINUTE, scope="all"),
         cap(3, "customer", MINUTE, scope="tag", tag="loud"),
-        cap(70, "total", THIS_MINUTE, scope="tag", tag="loud"),
+        cap(120, "total", THIS_MINUTE, scope="tag", tag="loud"),
         cap(2, "customer", MINUTE, scope="channel", channel="inbox"),
-        cap(250, "total", THIS_MINUTE, scope="channel", channel="response"),
+        cap(350, "total", THIS_MINUTE, scope="channel", channel="response"),
         cap(
             12,
             "customer",

@@ -1,6 +1,6 @@
 """Shared counts beside the ledger: each kept number against the grants that it stands for.
 
-A row is named by what it counts, `cap:<owner>:<cap>:<subject>:<period>` or `budget:<campaign>:<period>`; the names
+A row is named by what it counts, `cap:<owner>:<cap>:<subject>:<period>` or `budget:<campaign>[:cost]:<period>`; the names
 are put together here once more from the configuration and the grants. Rows of rolling windows are locks and hold
 no count. A pool's row, `codes:<pool>`, is held against the codes themselves.
 """
@@ -32,10 +32,11 @@ def tallies_agree(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
         for grant in ledger.grants:
             if rule.counted(grant):
                 stands = sum(change for _, change in counts(ledger, rule.counts, grant))
+                name = _name(rule, grant)
                 try:
-                    expected[_key(ledger, rule, grant)] += stands * rule.weight(grant)
+                    expected[name + _period(ledger, rule, grant)] += stands * rule.weight(grant)
                 except UnjudgedError:
-                    unjudged.add(_name(rule, grant))
+                    unjudged.add(name)
     for tally in ledger.tallies:
         held = tally.used + tally.late
         if not _keeps_a_count(tally.key) or any(tally.key.startswith(name) for name in unjudged):
@@ -78,19 +79,17 @@ def _kept_rules(ledger: Ledger) -> set[Rule]:
     }
 
 
-def _key(ledger: Ledger, rule: Rule, grant: Grant) -> str:
-    period = ""
+def _period(ledger: Ledger, rule: Rule, grant: Grant) -> str:
     if rule.window.kind == "calendar":
-        period = rule.stretch(ledger.configuration, grant)[0].isoformat()
-    elif rule.kind == "budget":
-        period = "total"
-    return f"{_name(rule, grant)}{period}"
+        return rule.stretch(ledger.configuration, grant)[0].isoformat()
+    return "total" if rule.kind == "budget" else ""
 
 
 def _name(rule: Rule, grant: Grant) -> str:
     """All of the key but the period."""
     if rule.kind == "budget":
-        return f"budget:{rule.campaign}{f':at={grant.site}' if rule.subject == 'site' else ''}:"
+        site = f":at={grant.site}" if rule.subject == "site" else ""
+        return f"budget:{rule.campaign}{site}{':cost' if rule.money else ''}:"
     kind, n, unit, week_start = rule.window
     window = f"{kind}.{n}.{unit}" + (f".{week_start}" if week_start else "")
     subject = grant.site if rule.subject == "site" else "all"
