@@ -23,7 +23,14 @@ def test_nothing_acknowledged_is_lost_no_cap_exceeded_and_nothing_decided_twice(
     )
     assert done.stdout, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    zeros = ("acked_lost", "caps_exceeded", "budgets_overspent", "decisions_doubled", "records_torn")
+    zeros = (
+        "acked_lost",
+        "caps_exceeded",
+        "budgets_overspent",
+        "decisions_doubled",
+        "codes_doubled",
+        "records_torn",
+    )
     assert {name: told[name] for name in zeros} == dict.fromkeys(zeros, 0), done.stderr
     assert told["planted_found"] == told["planted"] >= 10, done.stderr
     assert told["kills_by"]["database"] >= 1
