@@ -24,7 +24,15 @@ from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
 from beacon_service.delivery.senders import sending
 from beacon_service.job_log import JobLog
-from beacon_service.pings import beacon_watch, phone_levels, propensities, snapshots, triggers, waiting
+from beacon_service.pings import (
+    beacon_watch,
+    phone_levels,
+    propensities,
+    put_off,
+    snapshots,
+    triggers,
+    waiting,
+)
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
 from beacon_service.pings.settle import Given
@@ -52,6 +60,8 @@ RELEASE_EVERY_S = 1.0
 TELL_EVERY_S = 5.0
 PROPENSITIES_EVERY_S = 60.0
 EVENTS_EVERY_S = 1.0
+# Absences are of days, and most of them come about at midnight.
+ABSENCES_EVERY_S = 300.0
 # What leaves by webhook or push is on its way a quarter of a second after its decision, at most.
 DELIVER_EVERY_S = 0.25
 # How soon another worker takes over from a leader that died.
@@ -95,18 +105,15 @@ class Worker:
 
     def notice_events(self) -> None:
         """What customers brought from elsewhere may trigger a campaign."""
-        programme = self._catalogue.newest(self._engine).programme
-        found = triggers.MOST
-        while found == triggers.MOST:
-            with transaction(self._engine) as connection:
-                found = triggers.notice_events(connection, programme, self._clock.now(), random_seed)
+        while self._notice_events() == triggers.MOST:
+            pass
 
     def notice_absences(self) -> None:
-        """Who has been away for as long as a campaign asks."""
-        programme, now = self._catalogue.newest(self._engine).programme, self._clock.now()
-        with transaction(self._engine) as connection:
-            found = triggers.notice_absences(connection, programme, now, random_seed)
-        log.info("noticed absences", found=found)
+        """Whoever leads: who has been away for as long as a campaign asks."""
+        if self._leads:
+            programme = self._catalogue.newest(self._engine).programme
+            found = triggers.notice_absences(self._engine, programme, self._clock.now(), random_seed)
+            log.info("noticed absences", found=found)
 
     def publish_propensities(self) -> None:
         """Whoever leads: what became of the offers of campaigns that learn."""
@@ -120,8 +127,13 @@ class Worker:
             self.jobs.tell(connection)
 
     def release_expired(self) -> None:
-        with transaction(self._engine) as connection:
-            release_due(connection, self._clock.now())
+        now = self._clock.now()
+        put_off.isolated(
+            self._engine,
+            put_off.RELEASES,
+            now,
+            lambda connection, only: release_due(connection, now, only=only),
+        )
 
     def deliver(self) -> None:
         """Send what is due by webhook and push; at once if another turn is still at it."""
@@ -142,7 +154,6 @@ class Worker:
             self._watched_beacons_at = now
             self.watch_beacons()
             self.learn_phones()
-            self.notice_absences()
 
     def keep_house(self) -> None:
         """Partitions ahead, retention behind, the day's snapshot."""
@@ -199,16 +210,31 @@ class Worker:
         self._engine.dispose()
 
     def _decide_waiting(self) -> int:
-        return self._decide(waiting.decide_due, waiting.MOST)
+        return self._decide(
+            lambda given: self._isolated(put_off.WAITING, given, waiting.decide_due), waiting.MOST
+        )
 
     def _tick(self) -> int:
-        return self._decide(tick, MOST)
+        return self._decide(lambda given: self._isolated(put_off.TIMERS, given, tick), MOST)
 
-    def _decide(self, look: Callable[[Connection, Given], int], most: int) -> int:
+    def _notice_events(self) -> int:
+        def look(given: Given) -> int:
+            with transaction(self._engine) as connection:
+                return triggers.notice_events(connection, given)
+
+        return self._decide(look, triggers.MOST)
+
+    def _isolated(
+        self, queue: put_off.Queue, given: Given, look: Callable[[Connection, Given, int | None], int]
+    ) -> int:
+        return put_off.isolated(
+            self._engine, queue, given.now, lambda connection, only: look(connection, given, only)
+        )
+
+    def _decide(self, look: Callable[[Given], int], most: int) -> int:
         """One look at what is due; `most` where it is to be had again at once."""
         try:
-            with transaction(self._engine) as connection:
-                return look(connection, Given(self._clock.now(), self._catalogue.current, random_seed))
+            return look(Given(self._clock.now(), self._catalogue.current, random_seed))
         except CatalogueBehindError as behind:
             self._catalogue.refresh(self._engine, wanted=behind.version)
         except InstallationMovedError:
@@ -283,6 +309,7 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
         (worker.release_expired, RELEASE_EVERY_S),
         (worker.lead, LEAD_EVERY_S),
         (worker.publish_propensities, PROPENSITIES_EVERY_S),
+        (worker.notice_absences, ABSENCES_EVERY_S),
         (worker.tell_jobs, TELL_EVERY_S),
     ):
         scheduler.add_job(worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__)

@@ -137,6 +137,7 @@ def revoke(connection: Connection, installation_id: str, now: datetime) -> None:
     if installation is None:
         raise NotFound(f"There is no installation {installation_id}.")
     store.revoke_token(connection, installation.key, now)
+    store.end_waiting(connection, installation.key)
 
 
 def _write(
@@ -151,6 +152,8 @@ def _write(
     store.update_installation(connection, installation.key, asked.details, location=location)
     if location != installation.location:
         store.settle_location(connection, [customer.key])
+        if not location:
+            store.end_waiting(connection, installation.key, located=True)
     changes = record_consents(connection, customer, installation.key, said, act)
     if asked.details.model != installation.model:  # levels are read by it
         told = {"installation": installation.key, "model": asked.details.model}

@@ -161,6 +161,14 @@ def settle_location(connection: Connection, customers: Iterable[int]) -> None:
     )
 
 
+def end_waiting(connection: Connection, installation_key: int, *, located: bool = False) -> None:
+    """Moments that wait for that installation are gone; with `located`, only those of a place."""
+    connection.execute(
+        "DELETE FROM waiting WHERE installation_key = %s AND (NOT %s OR body -> 'moment' ->> 'site' <> '')",
+        [installation_key, located],
+    )
+
+
 def replace_token(connection: Connection, key: int, token_hash: bytes) -> None:
     """From now on that token alone is good; also for an installation whose token was revoked."""
     connection.execute(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from beacon_service.campaigns import codes_store as codes
 from beacon_service.campaigns.codes import is_pool
 from beacon_service.customers.records import Change
-from beacon_service.customers.store import MOST_CHANGES, append_changes
+from beacon_service.customers.store import MOST_CHANGES, append_changes, lock_customers
 from beacon_service.db import round_trip
 from beacon_service.delivery import store
 from beacon_service.delivery.outcomes import given_back
@@ -26,12 +26,19 @@ if TYPE_CHECKING:
     from beacon_service.delivery.model import LedgerEntry
 
 
-def release_due(connection: Connection, now: datetime, limit: int = MOST_CHANGES) -> int:
+def release_due(
+    connection: Connection, now: datetime, limit: int = MOST_CHANGES, *, only: int | None = None
+) -> int:
     """Close the grants of up to `limit` that are due, those of one customer together; how many were closed.
+
+    `only`: that customer's, whatever their number.
 
     The caller commits. Fewer than `limit` does not mean that none is left: others may hold their customers.
     """
-    customers = store.lock_due(connection, now, min(limit, MOST_CHANGES))
+    if only is None:
+        customers = store.lock_due(connection, now, min(limit, MOST_CHANGES))
+    else:
+        customers = list(lock_customers(connection, [only]))
     entries = store.due(connection, customers, now) if customers else []
     if not entries:
         return 0

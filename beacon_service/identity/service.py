@@ -103,6 +103,7 @@ def _merge(
         both_did = merged_events(events[target.key], events[origin.key], now)
         events_store.save_summary(connection, target.key, both_did)
     store.unite_lists(connection, origin.key, target.key)
+    store.unite_seen(connection, origin.key, target.key)
     if (attributes, marketing) != (target.attributes, target.marketing):
         customer_store.update_customer(connection, target.key, attributes=attributes, marketing=marketing)
     both = {"from": origin.key, "to": target.key, "installation": installation.key}
@@ -125,6 +126,9 @@ def _move(
     sensitive = store.sensitive_zones(connection)
     store.save_memory(connection, origin.key, without_stays(memories[origin.key], stays, sensitive))
     store.save_memory(connection, target.key, with_stays(memories[target.key], stays))
+    store.unite_seen(connection, origin.key, target.key)
+    # What waits on the phone is the former customer's: it must be said neither to the one nor of the other.
+    customer_store.end_waiting(connection, installation.key)
     store.move_installation(connection, installation.key, target.key)
     customer_store.settle_location(connection, [origin.key, target.key])
     body = {"from": origin.key, "to": target.key, "installation": installation.key}

@@ -29,6 +29,11 @@ UPDATE customers SET lists = ARRAY(SELECT DISTINCT unnest(customers.lists || ori
 FROM customers AS origin
 WHERE customers.key = %(target)s AND origin.key = %(origin)s AND origin.lists <> '{}'
 """
+# Whoever of the two was noticed later was noticed as the one that they are.
+UNITE_SEEN = """
+UPDATE customers SET seen_on = greatest(customers.seen_on, origin.seen_on)
+FROM customers AS origin WHERE customers.key = %(target)s AND origin.key = %(origin)s
+"""
 PRESENCE = "SELECT state FROM presence WHERE installation_key = %(installation)s"
 SENSITIVE = "SELECT site_id || '/' || id FROM zones WHERE sensitive"
 
@@ -59,8 +64,11 @@ ERASE = (
         " AND customer_key = ANY(%(keys)s::bigint[])"
     ),
     "DELETE FROM moves WHERE customer_key = ANY(%(keys)s::bigint[])",
-    "DELETE FROM waiting WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM events WHERE customer_key = ANY(%(keys)s::bigint[])",
+    (
+        "DELETE FROM waiting WHERE customer_key = ANY(%(keys)s::bigint[]) OR installation_key IN"
+        " (SELECT key FROM installations WHERE customer_key = ANY(%(keys)s::bigint[]))"
+    ),
     "DELETE FROM deliveries WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM snapshot_rows WHERE customer_key = ANY(%(keys)s::bigint[])",
     "UPDATE changes SET body = '{}' WHERE customer_key = ANY(%(keys)s::bigint[])",
@@ -89,13 +97,13 @@ ERASE = (
     "DELETE FROM installations WHERE customer_key = ANY(%(keys)s::bigint[])",
     (
         "UPDATE customers SET id = %(pseudonym)s, attributes = '{}', marketing = false, location = false,"
-        " memory = '{}', events = '{}', lists = '{}',"
+        " memory = '{}', events = '{}', lists = '{}', seen_on = NULL,"
         " erased_at = %(now)s WHERE key = ANY(%(keys)s::bigint[])"
     ),
 )
 
 EXPORT: Mapping[str, str] = {
-    "customer": "SELECT id, anonymous, attributes, marketing, memory, lists, created_at FROM customers"
+    "customer": "SELECT id, anonymous, attributes, marketing, memory, lists, seen_on, created_at FROM customers"
     " WHERE key = ANY(%(keys)s::bigint[])",
     "installations": "SELECT id, platform, model, os_version, app_version, locale, time_zone, push, location,"
     " created_at, revoked_at FROM installations WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY key",
@@ -112,6 +120,11 @@ EXPORT: Mapping[str, str] = {
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY event_id",
     "decisions": "SELECT decision_id, site, zone, move, at, decided_at, campaign, offer, channel, expires_at,"
     " reasons FROM decisions WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id",
+    "waiting": "SELECT w.campaign, w.due_at, i.id AS installation_id, w.body -> 'moment' ->> 'site' AS site,"
+    " w.body -> 'moment' ->> 'zone' AS zone, w.body -> 'moment' ->> 'move' AS move,"
+    " w.body -> 'moment' ->> 'at' AS at FROM waiting AS w"
+    " LEFT JOIN installations AS i ON i.key = w.installation_key"
+    " WHERE w.customer_key = ANY(%(keys)s::bigint[]) ORDER BY w.due_at, w.key",
     "events": "SELECT event_id, type, at, received_at, amount, currency, items, decision_id FROM events"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY at, event_id",
     "deliveries": "SELECT message_id, decision_id, channel, endpoint, body, state, created_at, sent_at FROM deliveries"
@@ -141,6 +154,11 @@ def save_memory(connection: Connection, key: int, memory: Memory) -> None:
 def unite_lists(connection: Connection, origin: int, target: int) -> None:
     """`target` is on every list that either of them is on."""
     connection.execute(UNITE_LISTS, {"origin": origin, "target": target})
+
+
+def unite_seen(connection: Connection, origin: int, target: int) -> None:
+    """`target` was last noticed when either of them was."""
+    connection.execute(UNITE_SEEN, {"origin": origin, "target": target})
 
 
 def presence(connection: Connection, installation_key: int) -> Presence:

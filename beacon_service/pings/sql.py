@@ -233,16 +233,43 @@ SELECT * FROM unnest(
 ON CONFLICT (key) DO NOTHING
 """
 
-# In the order in which they came due, so that nobody waits for ever behind others.
-DUE_WAITING = """
+# A campaign that was away for a while looks again at absences that it has decided.
+SAVE_UNDECIDED = """
+INSERT INTO waiting (key, campaign, customer_key, installation_key, due_at, body)
+SELECT given.* FROM unnest(
+    %(keys)b::uuid[], %(campaigns)b::text[], %(customers)b::bigint[], %(installations)b::bigint[],
+    %(dues)b::timestamptz[], %(bodies)b::json[]
+) AS given (key, campaign, customer_key, installation_key, due_at, body)
+WHERE NOT EXISTS (SELECT FROM decisions WHERE moment_key = given.key)
+ON CONFLICT (key) DO NOTHING
+RETURNING key
+"""
+
+# What waits for a phone of its customer that may be spoken to; of a place only where the phone may be located.
+_ITS_PHONE = """
+i.key = w.installation_key AND i.customer_key = w.customer_key AND i.revoked_at IS NULL
+    AND (i.location OR coalesce(w.body #>> '{moment,site}', '') = '')
+"""
+
+# In the order in which they came due, so that nobody waits for ever behind others; `only` asks for one customer's.
+DUE_WAITING = f"""
 WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
 SELECT i.key, i.id, i.customer_key, i.token_hash, false, w.body
 FROM held, waiting w
-JOIN installations i ON i.key = w.installation_key
+JOIN installations i ON {_ITS_PHONE}
 JOIN customers c ON c.key = i.customer_key
-WHERE w.due_at <= %(now)b::timestamptz
+WHERE w.due_at <= %(now)b::timestamptz AND (%(only)b::bigint IS NULL OR c.key = %(only)b::bigint)
 ORDER BY w.due_at, c.key LIMIT %(most)b::bigint
 FOR UPDATE OF c, w SKIP LOCKED
+"""
+
+# What is due for nobody any more; what others hold is looked at again.
+END_VAIN = f"""
+DELETE FROM waiting WHERE key IN (
+    SELECT w.key FROM waiting w LEFT JOIN installations i ON {_ITS_PHONE}
+    WHERE w.due_at <= %(now)b::timestamptz AND i.key IS NULL
+    ORDER BY w.due_at LIMIT %(most)b::bigint FOR UPDATE OF w SKIP LOCKED
+)
 """
 
 END_WAITING = "DELETE FROM waiting WHERE key = ANY(%(keys)b::uuid[])"
@@ -253,7 +280,7 @@ SELECT i.key, i.id, i.customer_key, i.token_hash, false
 FROM held, presence p
 JOIN installations i ON i.key = p.installation_key
 JOIN customers c ON c.key = i.customer_key
-WHERE p.tick_at <= %(now)b::timestamptz
+WHERE p.tick_at <= %(now)b::timestamptz AND (%(only)b::bigint IS NULL OR c.key = %(only)b::bigint)
 ORDER BY c.key, i.key LIMIT %(most)b::bigint
 FOR UPDATE OF c SKIP LOCKED
 """

@@ -42,9 +42,12 @@ def presented(rows: Iterable[Row]) -> dict[str, Presented]:
     return {row[1]: Presented(*row) for row in rows}
 
 
-def lock_due(connection: Connection, *, now: datetime, most: int) -> list[Presented]:
-    """Installations with timers due, their customers locked; those that others have locked are left to them."""
-    params = {"lock": CATALOGUE_LOCK, "now": now, "most": most}
+def lock_due(connection: Connection, *, now: datetime, most: int, only: int | None = None) -> list[Presented]:
+    """Installations with timers due, their customers locked; those that others have locked are left to them.
+
+    `only`: that customer's alone.
+    """
+    params = {"lock": CATALOGUE_LOCK, "now": now, "most": most, "only": only}
     (rows,) = round_trip(connection, [Statement(sql.DUE_INSTALLATIONS, params)])
     return [Presented(*row) for row in rows]
 
@@ -135,8 +138,17 @@ def save_ticks(
 
 
 def save_waiting(waiting: Sequence[Waiting]) -> Statement:
+    return Statement(sql.SAVE_WAITING, _waiting_arrays(waiting))
+
+
+def save_undecided(waiting: Sequence[Waiting]) -> Statement:
+    """Those that neither wait nor were decided before; answers their keys. The caller holds the customers."""
+    return Statement(sql.SAVE_UNDECIDED, _waiting_arrays(waiting))
+
+
+def _waiting_arrays(waiting: Sequence[Waiting]) -> dict[str, Any]:
     moments = [one.moment for one in waiting]
-    params = {
+    return {
         "keys": [moment.key for moment in moments],
         "campaigns": [one.campaign for one in waiting],
         "customers": [moment.customer_key for moment in moments],
@@ -144,13 +156,19 @@ def save_waiting(waiting: Sequence[Waiting]) -> Statement:
         "dues": [one.due_at for one in waiting],
         "bodies": list(waiting),
     }
-    return Statement(sql.SAVE_WAITING, params)
 
 
-def lock_waiting(connection: Connection, *, now: datetime, most: int) -> list[tuple[Presented, Waiting]]:
-    """What is due, with the phone that it is for; the customers locked, those that others have locked left to them."""
-    params = {"lock": CATALOGUE_LOCK, "now": now, "most": most}
-    (rows,) = round_trip(connection, [Statement(sql.DUE_WAITING, params)])
+def lock_waiting(
+    connection: Connection, *, now: datetime, most: int, only: int | None = None
+) -> list[tuple[Presented, Waiting]]:
+    """What is due, with the phone that it is for; the customers locked, those that others have locked left to them.
+
+    What is due for nobody any more ends here. `only`: that customer's alone.
+    """
+    params = {"lock": CATALOGUE_LOCK, "now": now, "most": most, "only": only}
+    # After the configuration's lock: who waits for that one must hold no row.
+    ended = Statement(sql.END_VAIN, {"now": now, "most": most})
+    rows, _ = round_trip(connection, [Statement(sql.DUE_WAITING, params), ended])
     return [(Presented(*phone), _waiting.decode(body)) for *phone, body in rows]
 
 

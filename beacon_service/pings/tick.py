@@ -19,9 +19,12 @@ from beacon_service.visits.model import Presence
 MOST = 200
 
 
-def tick(connection: Connection, given: Given) -> int:
-    """Fire what is due at `given.now`; answers how many installations were looked at, at most `MOST`."""
-    woken = store.lock_due(connection, now=given.now, most=MOST)
+def tick(connection: Connection, given: Given, only: int | None = None) -> int:
+    """Fire what is due at `given.now`, of that customer alone if one is named.
+
+    Answers how many installations were looked at, at most `MOST`.
+    """
+    woken = store.lock_due(connection, now=given.now, most=MOST, only=only)
     if not woken:
         return 0
     since = given.catalogue.ledger_since(given.now)

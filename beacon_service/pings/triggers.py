@@ -4,87 +4,125 @@ Found by looking, not by being told, so that nothing is lost where a process die
 whichever worker; absences are looked for by whoever leads, from where the last look ended.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from sqlalchemy import Engine
+
 from beacon_service import duties
 from beacon_service.campaigns.model import Campaign, Moment, Waiting
 from beacon_service.campaigns.programme import Programme
-from beacon_service.campaigns.waiting import after_event, of_absence
-from beacon_service.db import Connection, Row, Statement, round_trip
+from beacon_service.campaigns.waiting import ABSENCE, after_event, event_move, of_absence
+from beacon_service.configuration.store import CATALOGUE_LOCK
+from beacon_service.db import Connection, Row, Statement, round_trip, transaction
 from beacon_service.hours import zone_of
 from beacon_service.ids import derived_uuid
 from beacon_service.pings import store
+from beacon_service.pings.records import CatalogueBehindError
+from beacon_service.pings.settle import Given
 
 # As many as one statement takes well.
 MOST = 500
 DUTY = "absences"
 
-# The phone that they were last given: whoever has none can be sent nothing.
-_PHONE = """
+# Customers are held, so that no erasure passes by what is kept here. Whoever holds one may be about to erase their
+# events: those are left to the next look, since waiting for the customer would be waiting for each other.
+UNNOTICED = """
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
+SELECT e.event_id, e.type, e.at, e.customer_key
+FROM held, events e
+JOIN customers c ON c.key = e.customer_key
+WHERE NOT e.noticed ORDER BY e.received_at LIMIT %(most)b::bigint
+FOR UPDATE OF e SKIP LOCKED FOR KEY SHARE OF c SKIP LOCKED
+"""
+# The phone that each was last given, and the configuration's version; read under the locks.
+PHONES = """
+SELECT whose.key, phone.key, phone.time_zone, (SELECT version FROM catalogue)
+FROM unnest(%(customers)b::bigint[]) AS whose (key)
+LEFT JOIN LATERAL (
     SELECT key, time_zone FROM installations
     WHERE customer_key = whose.key AND revoked_at IS NULL ORDER BY created_at DESC, key DESC LIMIT 1
+) AS phone ON true
 """
-UNNOTICED = f"""
-SELECT e.event_id, e.type, e.at, e.customer_key, phone.key
-FROM events e
-JOIN LATERAL (SELECT e.customer_key AS key) AS whose ON true
-LEFT JOIN LATERAL ({_PHONE}) AS phone ON true
-WHERE NOT e.noticed ORDER BY e.received_at LIMIT %(most)b::bigint
-FOR UPDATE OF e SKIP LOCKED
-"""  # noqa: S608 - a part that is constant
 NOTICED = "UPDATE events SET noticed = true WHERE event_id = ANY(%(ids)b::text[])"
-ABSENT = f"""
-SELECT whose.key, whose.seen_on, phone.key, phone.time_zone
-FROM customers AS whose
-JOIN LATERAL ({_PHONE}) AS phone ON true
-WHERE whose.seen_on <= %(last)b::date AND whose.seen_on > %(first)b::date AND whose.erased_at IS NULL
-    AND whose.key > %(after)b::bigint
-ORDER BY whose.key LIMIT %(most)b::bigint
-"""  # noqa: S608 - a part that is constant
-DECIDED = "SELECT moment_key FROM decisions WHERE moment_key = ANY(%(keys)b::uuid[])"
+# Nobody is passed over: whoever is held is waited for, in key order as everywhere.
+ABSENT = """
+SELECT key, seen_on FROM customers
+WHERE seen_on <= %(last)b::date AND seen_on > %(first)b::date AND erased_at IS NULL AND key > %(after)b::bigint
+ORDER BY key LIMIT %(most)b::bigint
+FOR KEY SHARE
+"""
 
 _LONG_AGO = date(1970, 1, 1)
 
 Seed = Callable[[], int]
 
 
-def notice_events(connection: Connection, programme: Programme, now: datetime, seed: Seed) -> int:
-    """Look at events that nobody has looked at; answers how many, at most `MOST`. The caller commits."""
-    (rows,) = round_trip(connection, [Statement(UNNOTICED, {"most": MOST})])
+def notice_events(connection: Connection, given: Given) -> int:
+    """Look at events that nobody has looked at; answers how many, at most `MOST`. The caller commits.
+
+    Raises CatalogueBehindError where the configuration was edited meanwhile: what is looked at once must be looked
+    at by the newest programme.
+    """
+    (rows,) = round_trip(connection, [Statement(UNNOTICED, {"lock": CATALOGUE_LOCK, "most": MOST})])
     if not rows:
         return 0
-    waiting = list(_after_events(rows, programme, now, seed))
+    phones, version = _phones(connection, {row[3] for row in rows})
+    if version != given.catalogue.version:
+        raise CatalogueBehindError(version)
     statements = [Statement(NOTICED, {"ids": [row[0] for row in rows]})]
-    if waiting:
+    if waiting := list(_after_events(rows, phones, given)):
         statements.append(store.save_waiting(waiting))
     round_trip(connection, statements)
     return len(rows)
 
 
-def _after_events(rows: Sequence[Row], programme: Programme, now: datetime, seed: Seed) -> Iterator[Waiting]:
-    for event_id, kind, at, customer_key, phone in rows:
-        for campaign in programme.after_event(kind) if phone is not None else ():
+class _Phone(NamedTuple):
+    key: int
+    time_zone: str | None
+
+
+def _phones(connection: Connection, customers: Collection[int]) -> tuple[dict[int, _Phone], int]:
+    """By customer: whoever has none is not among them, and can be sent nothing. And the configuration's version."""
+    (rows,) = round_trip(connection, [Statement(PHONES, {"customers": list(customers)})])
+    return {row[0]: _Phone(*row[1:3]) for row in rows if row[1] is not None}, rows[0][3]
+
+
+def _after_events(rows: Sequence[Row], phones: Mapping[int, _Phone], given: Given) -> Iterator[Waiting]:
+    for event_id, kind, at, customer_key in rows:
+        if (phone := phones.get(customer_key)) is None:
+            continue
+        for campaign in given.catalogue.programme.after_event(kind):
             key = derived_uuid("moment", "event", event_id, campaign.id)
-            moment = _moment(_Cause(key, f"event:{kind}", at, seed()), customer_key, phone)
-            if (found := after_event(moment, campaign, now)) is not None:
+            moment = _moment(_Cause(key, event_move(kind), at, given.seed()), customer_key, phone.key)
+            if (found := after_event(moment, campaign, given.now)) is not None:
                 yield found
 
 
-def notice_absences(connection: Connection, programme: Programme, now: datetime, seed: Seed) -> int:
-    """Look for who has been away long enough since the last look; answers how many. The caller commits."""
-    before = duties.progress(connection, DUTY, dict[str, date]) or {}
+def notice_absences(engine: Engine, programme: Programme, now: datetime, seed: Seed) -> int:
+    """Look for who has been away long enough since the last look; answers how many.
+
+    Committed page by page; who dies half-way looks again, and what waits already or was decided is not told twice.
+    """
+    with transaction(engine) as connection:
+        before = duties.progress(connection, DUTY, dict[str, date]) or {}
     reached, count = {}, 0
     for campaign in programme.of_absence():
         assert campaign.trigger.absent_days is not None, "of an absence"
         last = now.date() - timedelta(days=campaign.trigger.absent_days)
-        for absent in _absent(connection, before.get(campaign.id, _LONG_AGO), last):
-            waiting = [_of_absence(one, campaign, programme, now, seed) for one in absent]
-            count += _save_new(connection, waiting)
+        params: dict[str, object] = {"first": before.get(campaign.id, _LONG_AGO), "last": last, "most": MOST}
+        after: int | None = 0
+        while after is not None:
+            with transaction(engine) as connection:
+                absent, after = _absent(connection, {**params, "after": after})
+                count += _save_new(
+                    connection, [_of_absence(one, campaign, programme, now, seed) for one in absent]
+                )
         reached[campaign.id] = last
-    duties.remember(connection, DUTY, now, reached)
+    with transaction(engine) as connection:
+        duties.remember(connection, DUTY, now, reached)
     return count
 
 
@@ -95,34 +133,27 @@ class _Absent(NamedTuple):
     time_zone: str | None
 
 
-def _absent(connection: Connection, first: date, last: date) -> Iterator[list[_Absent]]:
-    """Those last seen after the first of the days and up to the last one."""
-    after = 0
-    while True:
-        params = {"first": first, "last": last, "after": after, "most": MOST}
-        (rows,) = round_trip(connection, [Statement(ABSENT, params)])
-        if not rows:
-            return
-        yield [_Absent(*row) for row in rows]
-        after = rows[-1][0]
+def _absent(connection: Connection, params: Mapping[str, object]) -> tuple[list[_Absent], int | None]:
+    """A page of those last seen after the first of the days and up to the last one, held; and its last customer."""
+    (rows,) = round_trip(connection, [Statement(ABSENT, params)])
+    if not rows:
+        return [], None
+    phones, _ = _phones(connection, {key for key, _ in rows})
+    return [_Absent(key, seen_on, *phones[key]) for key, seen_on in rows if key in phones], rows[-1][0]
+
+
+def _save_new(connection: Connection, waiting: Sequence[Waiting]) -> int:
+    if not waiting:
+        return 0
+    (saved,) = round_trip(connection, [store.save_undecided(waiting)])
+    return len(saved)
 
 
 def _of_absence(one: _Absent, campaign: Campaign, programme: Programme, now: datetime, seed: Seed) -> Waiting:
     key = derived_uuid("moment", "absence", campaign.id, one.customer_key, one.seen_on.isoformat())
     clock = zone_of(one.time_zone) or programme.policy.time_zone
-    moment = _moment(_Cause(key, "absent", now, seed()), one.customer_key, one.installation_key)
+    moment = _moment(_Cause(key, ABSENCE, now, seed()), one.customer_key, one.installation_key)
     return of_absence(moment, campaign, now.astimezone(clock))
-
-
-def _save_new(connection: Connection, waiting: Sequence[Waiting]) -> int:
-    """A campaign that was away for a while looks again at absences that it has decided."""
-    keys = [one.moment.key for one in waiting]
-    (rows,) = round_trip(connection, [Statement(DECIDED, {"keys": keys})])
-    decided = {key for (key,) in rows}
-    new = [one for one in waiting if one.moment.key not in decided]
-    if new:
-        round_trip(connection, [store.save_waiting(new)])
-    return len(new)
 
 
 class _Cause(NamedTuple):

@@ -16,9 +16,9 @@ from beacon_service.pings.tallies import TallyLocks
 MOST = 200
 
 
-def decide_due(connection: Connection, given: Given) -> int:
-    """Decide what is due at `given.now`; answers how many moments that were, at most `MOST`."""
-    due = store.lock_waiting(connection, now=given.now, most=MOST)
+def decide_due(connection: Connection, given: Given, only: int | None = None) -> int:
+    """Decide what is due at `given.now`, of that customer alone if one is named; how many moments, at most `MOST`."""
+    due = store.lock_waiting(connection, now=given.now, most=MOST, only=only)
     if not due:
         return 0
     phones = {phone.key: phone for phone, _ in due}

@@ -30,6 +30,7 @@ CREATE TABLE waiting (
 );
 CREATE INDEX waiting_due ON waiting (due_at);
 CREATE INDEX waiting_customer ON waiting (customer_key);
+CREATE INDEX waiting_installation ON waiting (installation_key);
 
 -- What has no place is decided too.
 ALTER TABLE decisions ALTER COLUMN site DROP NOT NULL, ALTER COLUMN zone DROP NOT NULL;
@@ -39,6 +40,9 @@ CREATE INDEX decisions_campaign ON decisions (campaign, decision_id) WHERE campa
 
 -- The day (UTC) on which a customer was last noticed: written once a day, so that it costs moves nothing.
 ALTER TABLE customers ADD COLUMN seen_on date;
+UPDATE customers SET seen_on = latest.day
+FROM (SELECT customer_key, (max(recorded_at) AT TIME ZONE 'UTC')::date AS day FROM moves GROUP BY customer_key) AS latest
+WHERE customers.key = latest.customer_key;
 CREATE INDEX customers_seen ON customers (seen_on) WHERE seen_on IS NOT NULL;
 -- Whether an event has been looked at for what it triggers.
 ALTER TABLE events ADD COLUMN noticed boolean NOT NULL DEFAULT false;

@@ -35,18 +35,13 @@ class Worker:
                 return job(connection, Given(self.shop.clock.now(), cache.current, service.seed))
 
     def notice_events(self):
-        return self(
-            lambda connection, given: notice_events(
-                connection, given.catalogue.programme, given.now, given.seed
-            )
-        )
+        return self(notice_events)
 
     def notice_absences(self):
-        return self(
-            lambda connection, given: notice_absences(
-                connection, given.catalogue.programme, given.now, given.seed
-            )
-        )
+        with self.shop.app.app_context():
+            programme = self.shop.app.extensions[CATALOGUE].newest(db.engine).programme
+            seed = self.shop.app.extensions["beacon"].seed
+            return notice_absences(db.engine, programme, self.shop.clock.now(), seed)
 
     def decide(self):
         return self(decide_due)
