@@ -94,9 +94,15 @@ def charges(campaign: Campaign, policy_caps: Sequence[Cap], standing: Standing) 
         if cap.subject != "customer"
     ]
     common = [
-        _cap_charge(cap, POLICY_OWNER, standing, binding=campaign.obeys_policy)
+        # Who obeys without counting looks at the count and adds nothing to it.
+        replace(
+            _cap_charge(cap, POLICY_OWNER, standing, binding=campaign.obeys_policy),
+            amount=int(campaign.counts_towards_policy),
+        )
         for cap in policy_caps
-        if cap.subject != "customer" and campaign.counts_towards_policy and applies(cap, campaign, standing)
+        if cap.subject != "customer"
+        and (campaign.counts_towards_policy or campaign.obeys_policy)
+        and applies(cap, campaign, standing)
     ]
     # Caps of one definition are one count, and the lowest limit is the one that binds.
     found: dict[TallyKey, Charge] = {}

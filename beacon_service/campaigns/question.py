@@ -59,7 +59,9 @@ class Shared:
         used = self.used(charge)
         if used is None:
             return not self.final
-        return used + charge.amount <= self.limit(charge)
+        # What adds nothing to a count of offers needs room for one all the same; what costs nothing needs no money.
+        needed = charge.amount or int(not charge.money)
+        return used + needed <= self.limit(charge)
 
     def limit(self, charge: Charge) -> int:
         tally = self.tallies.get(charge.key)

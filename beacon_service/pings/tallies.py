@@ -77,7 +77,7 @@ def spend(decisions: Iterable[Decision]) -> list[Statement]:
 
 def _kept_charges(decisions: Iterable[Decision]) -> list[Charge]:
     grants = [grant for decision in decisions for grant in decision.grants]
-    return [charge for grant in grants for charge in grant.charges if not charge.ledger]
+    return [charge for grant in grants for charge in grant.charges if not charge.ledger and charge.amount]
 
 
 def given_back(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
@@ -86,7 +86,7 @@ def given_back(charges: Iterable[Charge]) -> list[tuple[str, str, int]]:
 
 
 def _comes_back(charge: Charge) -> bool:
-    return not charge.ledger and charge.counts != "decided"
+    return not charge.ledger and charge.counts != "decided" and charge.amount > 0
 
 
 def _adopting(charge: Charge) -> dict[str, Any]:

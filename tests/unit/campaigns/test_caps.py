@@ -12,12 +12,13 @@ from beacon_service.campaigns.caps import (
     counted,
     ledger_span,
 )
+from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.model import IMPLIED, Outcome
 from beacon_service.campaigns.programme import policy_of
 from beacon_service.campaigns.windows import calendar_start
 from beacon_service.hours import DAYS, zone_of
 from tests.factories.catalogue import cap_document, offer_document, policy_document
-from tests.factories.moments import AMSTERDAM, NOW, campaign, cap, grant, standing
+from tests.factories.moments import AMSTERDAM, NOW, campaign, cap, grant, question, standing
 
 KINDS = ("decided", "delivered", "viewed", "clicked", "redeemed")
 DAY = timedelta(days=1)
@@ -241,7 +242,8 @@ class TestSharedCounts:
         assert charge.binding is False
 
     def test_who_does_not_count_towards_the_policy_charges_it_nothing(self):
-        assert charged(policy=[total(window=LIFETIME)], counts_towards_policy=False) == ()
+        (looked_at,) = charged(policy=[total(window=LIFETIME)], counts_towards_policy=False)
+        assert (looked_at.amount, looked_at.binding) == (0, True)
 
 
 class TestBudgets:
@@ -414,3 +416,32 @@ class TestBudgetsBySiteByCostAndByTheClock:
         asked = campaign(budget={"per_day": 1000, "pacing": "even"})
         noon = budget_charges(asked, standing(utc("2026-10-25 11:00")))[0]  # 13 of 25 hours are over
         assert noon.limit == 530
+
+
+class TestWhoObeysWithoutCounting:
+    POLICY = policy_of(
+        {"caps": [cap_document(2, subject="total", window=LIFETIME) | {"scope": "all"}], "hold_out": 0}
+    )
+
+    def verdict(self, used, **fields):
+        asked = campaign(**fields)
+        (charge,) = charges(asked, self.POLICY.caps, standing())
+        body = {"caps": [cap_document(2, subject="total", window=LIFETIME) | {"scope": "all"}], "hold_out": 0}
+        decision = decide(question(policy=body, tallies={charge.key: used}), [asked])
+        return decision.campaign, sum(
+            one.amount for one in (decision.grants[0].charges if decision.grants else ())
+        )
+
+    def test_one_is_bound_and_adds_nothing(self):
+        quiet = {"counts_towards_policy": False}
+        assert self.verdict(1, **quiet) == ("coffee", 0)
+        assert self.verdict(2, **quiet) == (None, 0)
+
+    def test_who_counts_adds_and_who_need_not_obey_is_not_bound(self):
+        assert self.verdict(1) == ("coffee", 1)
+        assert self.verdict(2) == (None, 0)
+        assert self.verdict(2, obeys_policy=False) == ("coffee", 1)
+
+    def test_who_does_neither_asks_for_nothing(self):
+        free = campaign(counts_towards_policy=False, obeys_policy=False)
+        assert charges(free, self.POLICY.caps, standing()) == ()
