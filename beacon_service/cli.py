@@ -87,7 +87,7 @@ def worker() -> None:
     """Fire timers, expire reservations and clean up, until SIGTERM; any number may run."""
     settings = Settings.load()
     url = _check_and_remember(settings)
-    from beacon_service.worker import main as work  # noqa: PLC0415 - only this command needs a scheduler
+    from beacon_service.schedule import work  # noqa: PLC0415 - only this command needs a scheduler
 
     work(settings.model_copy(update={"database_url": url}))
 

@@ -1,29 +1,24 @@
 """The worker: timers, releases, and - in one of them, the leader - the housekeeping of each day.
 
 Jobs only look for what is due and may run in any number of workers at once; a lost worker loses nothing, since
-what it had not done is still due. Two schedulers on one job store would fire twice, so there is no store: each
-worker's schedule lives in its memory, and what must happen once is guarded by the database.
+what it had not done is still due. When each of them runs is told in `schedule`.
 """
 
 from __future__ import annotations
 
-import signal
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import psycopg
 import structlog
-from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED
-from apscheduler.schedulers.background import BackgroundScheduler
 
-from beacon_service import cluster, duties, logs, partitions
-from beacon_service.clock import SystemClock
+from beacon_service import duties, partitions
 from beacon_service.db import make_engine, transaction
 from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
 from beacon_service.delivery.senders import sending
 from beacon_service.job_log import JobLog
+from beacon_service.leadership import Leadership
 from beacon_service.pings import (
     beacon_watch,
     phone_levels,
@@ -39,7 +34,6 @@ from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import MOST, tick
 from beacon_service.positioning.jobs import MapLearning
 from beacon_service.positioning.learner import LearningStopped
-from beacon_service.safety import refuse_unsafe
 from beacon_service.service import random_seed
 from beacon_service.settings import libpq_url
 
@@ -54,21 +48,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-# Held by the leader's own connection: when that is gone, so is the leadership. "LEADER" in ASCII.
-LEADER_LOCK = 0x4C4541444552
-RELEASE_EVERY_S = 1.0
-TELL_EVERY_S = 5.0
-PROPENSITIES_EVERY_S = 60.0
-EVENTS_EVERY_S = 1.0
-# Absences are of days, and most of them come about at midnight.
-ABSENCES_EVERY_S = 300.0
-# What leaves by webhook or push is on its way a quarter of a second after its decision, at most.
-DELIVER_EVERY_S = 0.25
-# How soon another worker takes over from a leader that died.
-LEAD_EVERY_S = 2.0
 HOUSEKEEPING_EVERY_S = 600.0
-# Whoever has walked a site wants to see what came of it, and a look costs one indexed query.
-LEARN_EVERY_S = 2.0
 # Within an hour somebody can be on the way to a beacon that fell silent; five minutes leave room for that.
 BEACONS_EVERY_S = 300.0
 # Models change with what people buy, and an edit makes every process load the change.
@@ -240,85 +220,3 @@ class Worker:
         except InstallationMovedError:
             pass  # it is still due, and the next look finds it where it is now
         return most
-
-
-class Leadership:
-    """Whether this process is the one leader, by an advisory lock on a connection of its own."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: psycopg.Connection[tuple[bool]] | None = None
-
-    def held(self) -> bool:
-        """Ask the server, not our memory: a connection that broke has lost the lock."""
-        if self._connection is not None and self._is_alive(self._connection):
-            return True
-        self.give_up()
-        connection = psycopg.connect(self._url, autocommit=True, connect_timeout=5)
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [LEADER_LOCK]).fetchone()
-        if row is None or not row[0]:
-            connection.close()
-            return False
-        self._connection = connection
-        log.info("leading")
-        return True
-
-    def give_up(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
-
-    @staticmethod
-    def _is_alive(connection: psycopg.Connection[tuple[bool]]) -> bool:
-        try:
-            connection.execute("SELECT true")
-        except psycopg.OperationalError:
-            return False
-        return True
-
-
-def main(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; jobs that run then are finished first."""
-    logs.configure(settings)
-    database_url = cluster.resolve_url(settings)
-    with psycopg.connect(libpq_url(database_url)) as connection:
-        refuse_unsafe(connection, settings)
-    worker = Worker(settings, database_url, SystemClock())
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    scheduler = _schedule(worker, settings)
-    scheduler.start()
-    log.info("working")
-    stopped.wait()
-    worker.stop()
-    scheduler.shutdown(wait=True)
-    worker.close()
-    log.info("stopped")
-
-
-def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
-    """Each job alone at a time; looks that were missed are one look."""
-    scheduler = BackgroundScheduler(
-        timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
-    )
-    for job, seconds in (
-        (worker.fire_timers, settings.worker_tick_ms / 1000),
-        (worker.decide_waiting, settings.worker_tick_ms / 1000),
-        (worker.notice_events, EVENTS_EVERY_S),
-        (worker.release_expired, RELEASE_EVERY_S),
-        (worker.lead, LEAD_EVERY_S),
-        (worker.publish_propensities, PROPENSITIES_EVERY_S),
-        (worker.notice_absences, ABSENCES_EVERY_S),
-        (worker.tell_jobs, TELL_EVERY_S),
-    ):
-        scheduler.add_job(worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__)
-    # These take long at times; the next look then finds them busy and ends, instead of being told of as missed.
-    for job, seconds in ((worker.learn_maps, LEARN_EVERY_S), (worker.deliver, DELIVER_EVERY_S)):
-        scheduler.add_job(
-            worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__, max_instances=2
-        )
-    scheduler.add_listener(
-        lambda event: worker.jobs.missed(event.job_id), EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES
-    )
-    return scheduler
