@@ -14,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from beacon_service import cluster, migration
+from beacon_service import cluster, data_directory, database_owner, migration
 from beacon_service.cluster import Cluster
+from beacon_service.postgresql import ClusterError
 from beacon_service.safety import UnsafeDatabase, refuse_unsafe
 from beacon_service.settings import DatabaseSettings, libpq_url
 
@@ -100,10 +101,9 @@ def test_a_dead_server_that_nobody_has_collected_is_no_rival(durable):
     """In a container whose first process does not reap, a killed server keeps its number as a zombie."""
     cluster.start(durable)
     cluster.stop(durable)
-    program = str(cluster._binaries(durable) / "postgres")
-    ours = subprocess.Popen(
-        cluster._as_owner([program, "-D", str(durable.data)]), cwd="/", stderr=subprocess.DEVNULL
-    )
+    program = str(data_directory.programs(durable.data) / "postgres")
+    command = database_owner.as_owner([program, "-D", str(durable.data)])
+    ours = subprocess.Popen(command, cwd="/", stderr=subprocess.DEVNULL)
     try:
         wait_until(lambda: cluster.running_pid(durable) == ours.pid)
         cluster.start(durable)
@@ -119,7 +119,7 @@ def test_a_directory_of_someone_else_is_refused(tmp_path):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     (tmp_path / "link").symlink_to(theirs)
-    with pytest.raises(cluster.ClusterError, match="belongs to someone else"):
+    with pytest.raises(ClusterError, match="belongs to someone else"):
         cluster.start(Cluster(tmp_path / "link"))
 
 
