@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A Wednesday at noon in UTC, far from any change of clocks.
 NOON_AT = datetime(2026, 6, 3, 12, 0, tzinfo=UTC)
 SITE = "forged"
+TWO_OFFERS = [{"id": "one"}, {"id": "other"}]
+FROM_A_POOL = [{"id": "offer", "codes": {"pool": "forged"}}]
 
 
 @dataclass(frozen=True, slots=True)

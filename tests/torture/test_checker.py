@@ -7,8 +7,18 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from tests.torture import checker
-from tests.torture.forge import LIFETIME, NOON_AT, Forge, calendar, cap, policy_cap, rolling
-from tests.torture.plant import FROM_A_POOL, PLANTS, TWO_OFFERS, plant
+from tests.torture.forge import (
+    FROM_A_POOL,
+    LIFETIME,
+    NOON_AT,
+    TWO_OFFERS,
+    Forge,
+    calendar,
+    cap,
+    policy_cap,
+    rolling,
+)
+from tests.torture.plant import PLANTS, plant
 from tests.torture.records import Acknowledged
 
 
