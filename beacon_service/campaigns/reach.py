@@ -1,4 +1,4 @@
-"""What speaks against publishing a campaign by webhook: nobody would take its offers."""
+"""Who takes the offers of campaigns by webhook: one that nobody takes is not published, nor left behind."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,28 @@ def channel_flaws(session: Session, body: Body) -> Iterator[Flaw]:
     """By push or to the app an offer waits in the inbox at the least; by webhook it is sent or it is not."""
     if body.get("channel") != "webhook":
         return
-    enabled = documents_holding(session, "webhook", {"enabled": True}).values()
-    if not any(not webhook["campaigns"] or body["id"] in webhook["campaigns"] for webhook in enabled):
+    if not any(_takes(webhook, body["id"]) for webhook in _enabled(session).values()):
         what = "is webhook, and there is no enabled webhook that takes this campaign's offers"
         yield Flaw(("channel",), what, "PUT /v1/webhooks/{id} first, or publish later.")
+
+
+def reached_only_by(session: Session, webhook: str) -> list[str]:
+    """The published campaigns whose offers no other webhook takes, in order."""
+    enabled = _enabled(session)
+    this = enabled.pop(webhook, None)
+    if this is None:
+        return []
+    published = documents_holding(session, "campaign", {"status": "published", "channel": "webhook"})
+    return [
+        name
+        for name in published
+        if _takes(this, name) and not any(_takes(other, name) for other in enabled.values())
+    ]
+
+
+def _enabled(session: Session) -> dict[str, Body]:
+    return documents_holding(session, "webhook", {"enabled": True})
+
+
+def _takes(webhook: Body, campaign: str) -> bool:
+    return not webhook["campaigns"] or campaign in webhook["campaigns"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
+from beacon_service.campaigns.reach import reached_only_by
 from beacon_service.campaigns.store import CAMPAIGNS
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration.schema import Flaw, refuse_document
@@ -41,8 +42,13 @@ def put(
 
 
 def delete(session: Session, webhook: str, edit: Edit) -> None:
-    """What waits for it will not be sent any more."""
+    """What waits for it will not be sent any more. Conflict while published campaigns have no other to go to."""
     lock(session)
+    if bereft := reached_only_by(session, webhook):
+        raise Conflict(
+            f"These published campaigns would have no webhook left that takes their offers: {', '.join(bereft)}. "
+            "Pause or end them first, or let another webhook take them."
+        )
     configuration.delete(session, WEBHOOKS, webhook, edit)
 
 

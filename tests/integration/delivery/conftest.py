@@ -67,3 +67,18 @@ def webhook(shop, receiver):
     made = shop.ask("PUT", "/v1/webhooks/till", {"url": receiver.url()})
     assert made.status_code == 201, made.text
     return made.json["secret"]
+
+
+@pytest.fixture
+def pause(shop):
+    """Pauses the campaigns by webhook, of which otherwise none may be left without one."""
+
+    def end():
+        shop.configure(
+            campaigns=[
+                campaign_document(name, channel="webhook", status="paused", revision=2)
+                for name in ("coffee", "tea")
+            ]
+        )
+
+    return end

@@ -15,7 +15,7 @@ def put(shop, name="till", **fields):
     return shop.ask("PUT", f"/v1/webhooks/{name}", {"url": "https://shop.example/hook"} | fields)
 
 
-def test_a_webhook_is_made_read_listed_and_deleted(shop):
+def test_a_webhook_is_made_read_listed_and_deleted(shop, pause):
     made = put(shop, campaigns=["coffee"], description="the till")
     assert made.status_code == 201
     read = shop.ask("GET", "/v1/webhooks/till")
@@ -30,6 +30,7 @@ def test_a_webhook_is_made_read_listed_and_deleted(shop):
     }
     assert read.headers["ETag"] == made.headers["ETag"]
     assert [one["id"] for one in shop.ask("GET", "/v1/webhooks").json["items"]] == ["till"]
+    pause()
     assert shop.ask("DELETE", "/v1/webhooks/till").status_code == 204
     assert shop.ask("GET", "/v1/webhooks/till").status_code == 404
     assert shop.rows("SELECT count(*) FROM webhook_secrets") == [(0,)]
@@ -46,9 +47,39 @@ def test_the_secret_is_shown_once_and_stands_nowhere(shop):
     assert secret.removeprefix("whsec_") not in dumped
 
 
-def test_made_anew_under_the_same_name_it_has_another_secret(shop):
+class TestDeletion:
+    """A published campaign by webhook would make offers that nobody is ever told of."""
+
+    def test_is_refused_while_published_campaigns_have_no_other_webhook(self, shop):
+        put(shop)
+        put(shop, "desk", campaigns=["coffee"])
+        refused = shop.ask("DELETE", "/v1/webhooks/till")
+        assert (refused.status_code, refused.json["code"]) == (409, "conflict")
+        assert "tea" in refused.json["detail"]
+        assert "coffee" not in refused.json["detail"]
+        assert shop.ask("GET", "/v1/webhooks/till").status_code == 200
+
+    def test_is_none_of_its_business_where_others_take_the_same(self, shop):
+        put(shop)
+        put(shop, "desk")
+        assert shop.ask("DELETE", "/v1/webhooks/till").status_code == 204
+
+    def test_a_disabled_webhook_is_no_other(self, shop):
+        put(shop)
+        put(shop, "desk", enabled=False)
+        assert shop.ask("DELETE", "/v1/webhooks/desk").status_code == 204
+        assert shop.ask("DELETE", "/v1/webhooks/till").status_code == 409
+
+    def test_is_free_once_they_are_paused(self, shop, pause):
+        put(shop)
+        pause()
+        assert shop.ask("DELETE", "/v1/webhooks/till").status_code == 204
+
+
+def test_made_anew_under_the_same_name_it_has_another_secret(shop, pause):
     first = put(shop).json["secret"]
-    shop.ask("DELETE", "/v1/webhooks/till")
+    pause()
+    assert shop.ask("DELETE", "/v1/webhooks/till").status_code == 204
     assert put(shop).json["secret"] != first
 
 
