@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import requires
 from beacon_service.campaigns import service
+from beacon_service.campaigns.policy_schema import PolicyIn, PolicyOut
 from beacon_service.campaigns.schema import (
     CampaignIn,
     CampaignOut,
@@ -15,8 +16,6 @@ from beacon_service.campaigns.schema import (
     CloneIn,
     ComparisonOut,
     ComparisonQuery,
-    PolicyIn,
-    PolicyOut,
     RevisionPage,
 )
 from beacon_service.campaigns.store import CAMPAIGNS

@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 
 from beacon_service.campaigns.audience_orm import AudienceRow, ListRow
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.orm import CampaignRow
 from beacon_service.campaigns.person import Person
 from beacon_service.campaigns.store import CAMPAIGNS

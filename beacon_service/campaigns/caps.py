@@ -8,16 +8,8 @@ from zoneinfo import ZoneInfo
 from msgspec import Struct
 from msgspec.structs import replace
 
-from beacon_service.campaigns.model import (
-    Campaign,
-    Cap,
-    Charge,
-    Grant,
-    Outcome,
-    Suppression,
-    TallyKey,
-    Window,
-)
+from beacon_service.campaigns.ledger import Charge, Grant, Outcome, TallyKey
+from beacon_service.campaigns.model import Campaign, Cap, Suppression, Window
 from beacon_service.campaigns.windows import DURATIONS, calendar_end, calendar_start, rolling_since
 from beacon_service.hours import UTC_ZONE
 

@@ -14,6 +14,7 @@ LARGEST_COUNT = 2**53 - 1
 
 Caps = TypeVar("Caps", bound=Sequence["CapIn"])
 Count = Annotated[int, Field(ge=0, le=LARGEST_COUNT)]
+Share = Annotated[float, Field(ge=0, le=1)]
 # A year at the most.
 Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
 

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from beacon_service.campaigns.model import Charge, TallyKey
+from beacon_service.campaigns.ledger import Charge, TallyKey
 from beacon_service.campaigns.writing import with_code
 
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from beacon_service.campaigns.model import Campaign, Decision, Offer, Recipe
+    from beacon_service.campaigns.decision import Decision
+    from beacon_service.campaigns.model import Campaign, Offer, Recipe
 
 POOL = "codes:"
 

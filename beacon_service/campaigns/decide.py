@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from beacon_service.campaigns.model import Campaign, Decision, Granted, Reason
+from beacon_service.campaigns.decision import Decision, Reason
+from beacon_service.campaigns.ledger import Granted
+from beacon_service.campaigns.model import Campaign
 from beacon_service.campaigns.question import Question, channel_of
 from beacon_service.campaigns.score import slice_of
 from beacon_service.campaigns.verdict import SHARED_REASONS, verdict

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, Field, model_validator
 
 from beacon_service.campaigns.caps_schema import Count
-from beacon_service.campaigns.schema import Instant
+from beacon_service.campaigns.schedule_schema import Instant
 from beacon_service.configuration.schema import Document, Flaw, Id, Name, Tag, refuse
 
 # One import holds the configuration's lock while it is written; a larger assortment comes in parts.

@@ -6,8 +6,8 @@ Only what is certain is told; a campaign that is merely unlikely to reach anybod
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 
+from beacon_service.campaigns.building import campaign_of
 from beacon_service.campaigns.model import Blackout, Cap, Window
-from beacon_service.campaigns.programme import campaign_of
 from beacon_service.campaigns.windows import DURATIONS
 from beacon_service.configuration.model import Body
 from beacon_service.configuration.schema import Flaw

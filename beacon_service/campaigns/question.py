@@ -12,19 +12,9 @@ from msgspec.structs import replace
 
 from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted, is_within, suppressed
 from beacon_service.campaigns.codes import code_charges
-from beacon_service.campaigns.model import (
-    Campaign,
-    Cap,
-    Charge,
-    Grant,
-    Moment,
-    Offer,
-    Policy,
-    StockLevel,
-    Tally,
-    TallyKey,
-    Tries,
-)
+from beacon_service.campaigns.ledger import Charge, Grant, Tally, TallyKey
+from beacon_service.campaigns.model import Campaign, Cap, Offer, Policy, StockLevel, Tries
+from beacon_service.campaigns.moment import Moment
 from beacon_service.campaigns.person import Person
 from beacon_service.campaigns.score import affinities, best_offer, context, propensity, slice_of
 from beacon_service.campaigns.writing import NOBODY, About, Scene

@@ -1,13 +1,25 @@
-"""Bodies of when: days and hours, recurrences, blackouts and quiet hours."""
+"""Bodies of when: instants, days and hours, recurrences, blackouts and quiet hours."""
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
-from beacon_service.configuration.schema import Clock, Day, Document, Flaw, WhoseClock, refuse
+from beacon_service.configuration.schema import Clock, Day, Document, Flaw, WhoseClock, flawed, refuse
 from beacon_service.hours import days_of
 
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+
+def _utc(instant: datetime) -> datetime:
+    """What is at the ends of the calendar overflows on another clock, and nobody plans for it."""
+    if not EARLIEST <= instant <= LATEST:
+        raise flawed("time", "is no time of a calendar that anybody uses", "Send one between 1970 and 2200.")
+    return instant.astimezone(UTC)
+
+
+# Lax only in that JSON has no times: a text is read as one.
+Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
 # Lax only in that JSON has no days.
 CalendarDay = Annotated[
     date, Field(strict=False, ge=date(1970, 1, 1), le=date(2100, 1, 1), examples=["2026-12-24"])

@@ -1,42 +1,25 @@
-"""Bodies of campaigns and of the contact policy. `docs/campaigns.md` tells them with worked examples."""
+"""Bodies of campaigns. `docs/campaigns.md` tells them with worked examples."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema, model_validator
 
 from beacon_service.campaigns.caps_schema import (
     LARGEST_COUNT,
     BudgetIn,
     CampaignCaps,
-    PolicyCaps,
     Seconds,
+    Share,
     SuppressionIn,
 )
 from beacon_service.campaigns.model import Status
 from beacon_service.campaigns.offer_schema import OfferIn
 from beacon_service.campaigns.rules import rule_flaws
-from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, QuietIn
-from beacon_service.configuration.schema import (
-    Document,
-    Flaw,
-    Id,
-    Name,
-    Tag,
-    TimeZone,
-    flawed,
-    refuse,
-)
-
-# A day: a stay that lasts longer is nobody's dwell.
-LONGEST_DWELL_S = 86_400
-
-
-def _utc(instant: datetime) -> datetime:
-    """What is at the ends of the calendar overflows on another clock, and nobody plans for it."""
-    if not EARLIEST <= instant <= LATEST:
-        raise flawed("time", "is no time of a calendar that anybody uses", "Send one between 1970 and 2200.")
-    return instant.astimezone(UTC)
+from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, Instant
+from beacon_service.campaigns.silence import without_silence
+from beacon_service.campaigns.trigger_schema import TriggerIn
+from beacon_service.configuration.schema import Document, Flaw, Id, Name, Tag, refuse
 
 
 def _sound_rule(value: Any) -> Any:
@@ -44,94 +27,15 @@ def _sound_rule(value: Any) -> Any:
     return value
 
 
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-
 _RULE_SCHEMA = {
     "type": "object",
     "description": 'A test, or {"all": [rules]}, {"any": [rules]}, {"not": rule}. Tests ask for an attribute, a '
     "consent, visits, last_visit, events, last_event, a list, or an audience by its name.",
     "examples": [{"all": [{"attribute": "loyalty", "op": "eq", "value": "gold"}]}],
 }
-
-# Lax only in that JSON has no times: a text is read as one.
-Instant = Annotated[AwareDatetime, Field(strict=False), AfterValidator(_utc)]
 Weight = Annotated[float, Field(gt=0, le=1_000_000)]
-Share = Annotated[float, Field(ge=0, le=1)]
 # Any: read by hand, so that each wrong test of a tree is named by its place.
 Rule = Annotated[Any, AfterValidator(_sound_rule), WithJsonSchema(_RULE_SCHEMA)]
-
-
-# What only a move has.
-_OF_MOVES = ("zones", "tags", "site", "dwell_s", "nth", "recheck")
-
-
-class ZoneName(Document):
-    site: Id
-    zone: Id
-
-
-class TriggerIn(Document):
-    """What makes a moment of the campaign.
-
-    A move in one of the zones, or in any that carries one of the tags; what a customer did elsewhere (`event`); or
-    that a customer was not seen for `absent_days`. It may be decided later: `delay_s` after a move or an event.
-    """
-
-    move: Literal["entered", "dwelled", "exited"] | None = None
-    zones: Annotated[list[ZoneName], Field(max_length=1000)] = Field(default_factory=list)
-    tags: Annotated[list[Tag], Field(max_length=50)] = Field(default_factory=list)
-    site: Id | None = Field(
-        default=None, description="Where the tags are looked for. Left out: at every site."
-    )
-    dwell_s: Annotated[int, Field(ge=1, le=LONGEST_DWELL_S)] | None = None
-    nth: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] | None = Field(
-        default=None, description="The visit that triggers: 1 is a customer's first. Left out: every one."
-    )
-
-    event: Id | None = Field(default=None, description="The type of event, such as purchase.")
-    absent_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
-        default=None, description="Decided once for each absence, when the campaign's dayparts next allow."
-    )
-    delay_s: Annotated[int, Field(ge=1, le=90 * 86_400)] | None = None
-    recheck: Literal["still_in_zone"] | None = Field(
-        default=None, description="When the delay is over: only if the customer is still in the zone."
-    )
-    good_for_s: Annotated[int, Field(ge=1, le=30 * 86_400)] | None = Field(
-        default=None,
-        description="How much later than due it may be decided. Left out: two minutes; of an event or an absence one "
-        "day; held over quiet hours twelve hours.",
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        found = []
-        if sum(given is not None for given in (self.move, self.event, self.absent_days)) != 1:
-            found.append(Flaw((), "names not one cause", "Send one of move, event and absent_days."))
-        if self.move is None:
-            found += self._flaws_without_a_move()
-            refuse("trigger", found)
-            return self
-        if self.recheck is not None and self.delay_s is None:
-            found.append(Flaw(("recheck",), "is for what is delayed", "Send delay_s, or leave it out."))
-        if not self.zones and not self.tags:
-            found.append(Flaw(("zones",), "are none, and neither are tags", "Name zones, tags or both."))
-        if self.site is not None and not self.tags:
-            what, do = "says where tags are looked for, and there are none", "Leave it out, or send tags."
-            found.append(Flaw(("site",), what, do))
-        if self.move == "dwelled" and self.dwell_s is None:
-            found.append(Flaw(("dwell_s",), "is missing", "Say after how many seconds of staying."))
-        if self.move != "dwelled" and self.dwell_s is not None:
-            found.append(Flaw(("dwell_s",), f"says nothing of {self.move}", "Leave it out, or send dwelled."))
-        refuse("trigger", found)
-        return self
-
-    def _flaws_without_a_move(self) -> list[Flaw]:
-        named = [name for name in _OF_MOVES if getattr(self, name)]
-        if self.absent_days is not None and self.delay_s is not None:
-            named.append("delay_s")
-        return [
-            Flaw((name,), "says nothing without a move", "Leave it out, or send a move.") for name in named
-        ]
 
 
 class LearnIn(Document):
@@ -217,69 +121,6 @@ class CampaignIn(Document):
         return without_silence(found)
 
 
-class PolicyIn(Document):
-    """The contact policy: what binds all campaigns together."""
-
-    caps: PolicyCaps = Field(default_factory=list)
-    hold_out: Share = Field(
-        default=0.0, description="Share of customers who are sent nothing by any campaign."
-    )
-    time_zone: TimeZone = Field(default="UTC", description="The organisation's own clock.")
-    blackouts: Annotated[list[BlackoutIn], Field(max_length=100)] = Field(default_factory=list)
-    min_gap_s: Seconds | None = Field(default=None, description="Between any two offers to one customer.")
-    suppression: SuppressionIn | None = None
-    quiet: QuietIn | None = None
-
-    def document(self) -> dict[str, Any]:
-        return without_silence(self.model_dump(mode="json", by_alias=True))
-
-
-# What documents learned to say after the first of them were kept, by the field that it stands in, and what silence on
-# it means: that is left out, so that those stay as they are and the same body sent again still changes nothing.
-_LEARNED: dict[str, dict[str, Any]] = {
-    "": {
-        "kind": "promotion",
-        "tags": [],
-        "blackouts": [],
-        "min_gap_s": None,
-        "suppression": None,
-        "group": None,
-        "fallback": False,
-        "quiet": None,
-        "time_zone": "UTC",
-        "value": 1.0,
-        "lever": 1.0,
-        "learn": None,
-    },
-    "learn": {"by": None},
-    "offers": {"weight": 1.0, "cost": 0},
-    "budget": {"of": "offers", "per_site": False, "pacing": "fast"},
-    "dayparts": {"days": None, "rule": None, "starts_on": None},
-    "quiet": {"days": None},
-    "trigger": dict.fromkeys(("event", "absent_days", "delay_s", "recheck", "good_for_s")),
-    "caps": {"tag": None, "channel": None},
-    "window": {"week_start": None},
-}
-
-
-def without_silence(body: dict[str, Any], within: str = "") -> dict[str, Any]:
-    """The same without what is as it is where nothing was said of it."""
-    silence = _LEARNED[within]
-    return {
-        name: _without_silence(value, name)
-        for name, value in body.items()
-        if name not in silence or value != silence[name]
-    }
-
-
-def _without_silence(value: Any, name: str) -> Any:
-    if name not in _LEARNED:
-        return value
-    if isinstance(value, list):
-        return [without_silence(one, name) for one in value]
-    return without_silence(value, name) if isinstance(value, dict) else value
-
-
 class CampaignOut(BaseModel):
     id: str
     revision: int
@@ -350,13 +191,3 @@ class RevisionOut(BaseModel):
 class RevisionPage(BaseModel):
     items: list[RevisionOut]
     next_cursor: str | None
-
-
-class PolicyOut(BaseModel):
-    caps: list[dict[str, Any]]
-    hold_out: float
-    time_zone: str = "UTC"
-    blackouts: list[dict[str, Any]] = []
-    min_gap_s: int | None = None
-    suppression: dict[str, Any] | None = None
-    quiet: dict[str, Any] | None = None

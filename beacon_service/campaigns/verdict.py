@@ -8,7 +8,8 @@ from datetime import timedelta
 
 from beacon_service.campaigns.caps import POLICY_OWNER, applies, counted, is_within, suppressed
 from beacon_service.campaigns.codes import POOL
-from beacon_service.campaigns.model import Campaign, Reason
+from beacon_service.campaigns.decision import Reason
+from beacon_service.campaigns.model import Campaign
 from beacon_service.campaigns.question import Question
 
 # "You are in aisle 4" is wrong two minutes later; an offline phone's flush makes no offers.

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
-from beacon_service.campaigns.model import Campaign, Decision, Moment, Reason, Waiting
+from beacon_service.campaigns.decision import Decision, Reason
+from beacon_service.campaigns.model import Campaign
+from beacon_service.campaigns.moment import Moment, Waiting
 from beacon_service.campaigns.question import Question
 from beacon_service.campaigns.verdict import has_consent, is_fresh, is_not_quiet, is_nth_visit, verdict_but
 from beacon_service.hours import next_covered

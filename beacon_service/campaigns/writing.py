@@ -11,7 +11,8 @@ from msgspec import Struct
 from beacon_service.campaigns.bounded_liquid import CODE_MARK
 from beacon_service.campaigns.content import Texts
 from beacon_service.campaigns.languages import wanted
-from beacon_service.campaigns.model import Moment, Offer
+from beacon_service.campaigns.model import Offer
+from beacon_service.campaigns.moment import Moment
 
 # English, as the keys of hours are, whatever the language: a template compares with them.
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

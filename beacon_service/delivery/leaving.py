@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from beacon_service.campaigns.model import Decision
+    from beacon_service.campaigns.decision import Decision
 
 
 def leaving(decisions: Iterable[Decision], now: datetime) -> list[Leaving]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from beacon_service.campaigns.model import Outcome
+from beacon_service.campaigns.ledger import Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime

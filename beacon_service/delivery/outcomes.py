@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from beacon_service.campaigns.codes import is_pool
-from beacon_service.campaigns.model import IMPLIED, Outcome
+from beacon_service.campaigns.ledger import IMPLIED, Outcome
 from beacon_service.delivery.model import Recorded, Verdict
 
 if TYPE_CHECKING:

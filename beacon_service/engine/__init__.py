@@ -9,7 +9,7 @@ The HTTP request, the worker's tick, a replay and a backtest all call these two 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from beacon_service.campaigns.model import Tally, TallyKey
+from beacon_service.campaigns.ledger import Tally, TallyKey
 from beacon_service.campaigns.question import Shared
 from beacon_service.engine.choose import ask, choose
 from beacon_service.engine.follow import follow

@@ -8,7 +8,10 @@ from typing import NamedTuple
 import msgspec
 
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Moment, Reason, Waiting
+from beacon_service.campaigns.decision import Decision, Reason
+from beacon_service.campaigns.ledger import Grant
+from beacon_service.campaigns.model import Campaign
+from beacon_service.campaigns.moment import Memory, Moment, Waiting
 from beacon_service.campaigns.question import Question, Shared
 from beacon_service.campaigns.waiting import ABSENCE, delayed, event_move, held
 from beacon_service.campaigns.writing import NOBODY, About
@@ -40,7 +43,7 @@ def ask(catalogue: Catalogue, world: World, moment: Moment, now: datetime, share
     second = _SecondPass(catalogue, world, now, shared, dict(world.memories))
     zone = catalogue.places.zones[zone_key(moment.site, moment.zone)]
     silent = zone.sensitive or second.is_in_sensitive_zone(moment.customer_key)
-    candidates = () if silent else catalogue.programme.candidates(zone, moment.move, moment.dwell_s)
+    candidates = () if silent else catalogue.programme.triggers.candidates(zone, moment.move, moment.dwell_s)
     return decide(second.question(zone, moment), candidates)
 
 
@@ -83,7 +86,7 @@ class _SecondPass:
             events.append(event)
             if visit is None:
                 continue
-            candidates = self.catalogue.programme.candidates(zone, move.type, move.dwell_s)
+            candidates = self.catalogue.programme.triggers.candidates(zone, move.type, move.dwell_s)
             if candidates:
                 chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
         if not chances or self.is_in_sensitive_zone(installation.customer_key):
@@ -117,7 +120,7 @@ class _SecondPass:
     def _still_triggers(self, campaign: Campaign, moment: Moment, zone: Zone | None) -> bool:
         """Whether the campaign, as it is now, speaks of such moments at all: an edit binds what waits as well."""
         if zone is not None:
-            found = self.catalogue.programme.candidates(zone, moment.move, moment.dwell_s)
+            found = self.catalogue.programme.triggers.candidates(zone, moment.move, moment.dwell_s)
             return any(one.id == campaign.id for one in found)
         if campaign.trigger.event is not None:
             return moment.move == event_move(campaign.trigger.event)

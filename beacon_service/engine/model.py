@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 import msgspec
 
 from beacon_service.campaigns.caps import ledger_span
-from beacon_service.campaigns.model import Campaign, Decision, Grant, Memory, Policy, Waiting
+from beacon_service.campaigns.decision import Decision
+from beacon_service.campaigns.ledger import Grant
+from beacon_service.campaigns.moment import Memory, Waiting
 from beacon_service.campaigns.programme import Programme
 from beacon_service.campaigns.question import Shared
 from beacon_service.customers.model import Customer, Installation
@@ -22,6 +24,9 @@ from beacon_service.zones.model import (
     Sighting,
     ZoneKey,
 )
+
+if TYPE_CHECKING:
+    from beacon_service.campaigns.model import Campaign, Policy
 
 # Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
 CODE_VERSION = "6"
@@ -42,7 +47,10 @@ class Catalogue:
 
     @classmethod
     def of(cls, version: int, places: Places, programme: Programme) -> "Catalogue":
-        armed = {zone.key: sorted({*zone.dwell_s, *programme.dwells(zone)}) for zone in places.zones.values()}
+        armed = {
+            zone.key: sorted({*zone.dwell_s, *programme.triggers.dwells(zone)})
+            for zone in places.zones.values()
+        }
         dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
         binding: list[Policy | Campaign] = [programme.policy, *programme.campaigns.values()]
         span = ledger_span(

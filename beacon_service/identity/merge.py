@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.visits.join import GAP, join
 from beacon_service.visits.model import Move, Visit
 from beacon_service.zones.model import ZoneKey, split_zone_key

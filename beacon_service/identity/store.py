@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from psycopg.types.json import Jsonb
 
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.db import Statement, round_trip
 from beacon_service.visits.model import Presence
 

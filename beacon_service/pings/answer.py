@@ -7,7 +7,8 @@ from urllib.parse import quote
 import msgspec
 from msgspec import Struct
 
-from beacon_service.campaigns.model import Decision, Offer
+from beacon_service.campaigns.decision import Decision
+from beacon_service.campaigns.model import Offer
 from beacon_service.engine import Event, Told
 
 # Codes of customers are at least as long. A shorter one may be part of any word, and is known to everybody.

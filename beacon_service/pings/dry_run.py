@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from beacon_service.campaigns.codes import coded
-from beacon_service.campaigns.model import Decision, Memory, Moment
+from beacon_service.campaigns.decision import Decision
+from beacon_service.campaigns.moment import Memory, Moment
 from beacon_service.campaigns.question import Shared
 from beacon_service.db import Connection, Statement, round_trip
 from beacon_service.engine import Catalogue, World, ask

@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from pydantic import BaseModel, Field, model_validator
 
 from beacon_service.auth import requires
-from beacon_service.campaigns.model import Decision
-from beacon_service.campaigns.schema import LONGEST_DWELL_S, Instant
+from beacon_service.campaigns.decision import Decision
+from beacon_service.campaigns.schedule_schema import Instant
+from beacon_service.campaigns.trigger_schema import LONGEST_DWELL_S
 from beacon_service.configuration.schema import Document, Flaw, Id, refuse
 from beacon_service.db import db, transaction
 from beacon_service.pings.answer import OfferOut

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
-    from beacon_service.campaigns.model import Decision, Recipe
+    from beacon_service.campaigns.decision import Decision
+    from beacon_service.campaigns.model import Recipe
     from beacon_service.db import Connection
     from beacon_service.engine import Told
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Followed, Ping, Told, World, follow
 from beacon_service.pings import store

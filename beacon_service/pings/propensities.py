@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from beacon_service.campaigns.model import Outcome
+from beacon_service.campaigns.ledger import Outcome
 from beacon_service.configuration.model import Entry
 from beacon_service.configuration.store import Session, record
 from beacon_service.db import transaction

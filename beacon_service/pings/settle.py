@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
-from beacon_service.campaigns.model import Charge, Memory, Tally, TallyKey
+from beacon_service.campaigns.ledger import Charge, Tally, TallyKey
+from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.question import Shared
 from beacon_service.db import Statement
 from beacon_service.delivery.leaving import leaving

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
-from beacon_service.campaigns.model import Decision, Grant, Granted, Memory, Waiting
+from beacon_service.campaigns.decision import Decision
+from beacon_service.campaigns.ledger import Grant, Granted
+from beacon_service.campaigns.moment import Memory, Waiting
 from beacon_service.configuration.store import CATALOGUE_LOCK
 from beacon_service.customers.events import EventCount
 from beacon_service.customers.model import Customer, Installation

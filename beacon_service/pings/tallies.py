@@ -8,7 +8,8 @@ from typing import Any
 
 from beacon_service.campaigns import codes_store
 from beacon_service.campaigns.codes import is_pool
-from beacon_service.campaigns.model import Charge, Decision, Outcome, Tally, TallyKey
+from beacon_service.campaigns.decision import Decision
+from beacon_service.campaigns.ledger import Charge, Outcome, Tally, TallyKey
 from beacon_service.db import Connection, Statement, round_trip
 from beacon_service.pings import sql
 

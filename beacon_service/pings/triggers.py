@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from beacon_service import duties
-from beacon_service.campaigns.model import Campaign, Moment, Waiting
+from beacon_service.campaigns.model import Campaign
+from beacon_service.campaigns.moment import Moment, Waiting
 from beacon_service.campaigns.programme import Programme
 from beacon_service.campaigns.waiting import ABSENCE, after_event, event_move, of_absence
 from beacon_service.configuration.store import CATALOGUE_LOCK
@@ -94,7 +95,7 @@ def _after_events(rows: Sequence[Row], phones: Mapping[int, _Phone], given: Give
     for event_id, kind, at, customer_key in rows:
         if (phone := phones.get(customer_key)) is None:
             continue
-        for campaign in given.catalogue.programme.after_event(kind):
+        for campaign in given.catalogue.programme.triggers.after_event(kind):
             key = derived_uuid("moment", "event", event_id, campaign.id)
             moment = _moment(_Cause(key, event_move(kind), at, given.seed()), customer_key, phone.key)
             if (found := after_event(moment, campaign, given.now)) is not None:
@@ -109,7 +110,7 @@ def notice_absences(engine: Engine, programme: Programme, now: datetime, seed: S
     with transaction(engine) as connection:
         before = duties.progress(connection, DUTY, dict[str, date]) or {}
     reached, count = {}, 0
-    for campaign in programme.of_absence():
+    for campaign in programme.triggers.of_absence():
         assert campaign.trigger.absent_days is not None, "of an absence"
         last = now.date() - timedelta(days=campaign.trigger.absent_days)
         params: dict[str, object] = {"first": before.get(campaign.id, _LONG_AGO), "last": last, "most": MOST}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from beacon_service.campaigns.model import Outcome
+from beacon_service.campaigns.ledger import Outcome
 from beacon_service.pings.answer import OfferOut
 
 if TYPE_CHECKING:

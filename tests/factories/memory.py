@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from beacon_service.campaigns.codes import is_pool, pool_key
-from beacon_service.campaigns.model import IMPLIED, Grant, Memory, Outcome, Tally
+from beacon_service.campaigns.ledger import IMPLIED, Grant, Outcome, Tally
+from beacon_service.campaigns.moment import Memory
 from beacon_service.engine import Due, Followed, Ping, Tick, World, follow
 from beacon_service.pings.hand_out import with_codes
 from beacon_service.pings.schema import Unreadable, parse

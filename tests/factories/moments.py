@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from beacon_service.campaigns.building import campaign_of, policy_of
 from beacon_service.campaigns.caps import Standing
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import Grant, Moment, Outcome, Tally
-from beacon_service.campaigns.programme import campaign_of, policy_of
+from beacon_service.campaigns.ledger import Grant, Outcome, Tally
+from beacon_service.campaigns.moment import Moment
 from beacon_service.campaigns.question import Question, Shared
 from beacon_service.ids import derived_uuid
 from tests.factories.catalogue import campaign_document, cap_document, policy_document

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.programme import Programme
 from beacon_service.campaigns.question import Shared
 from beacon_service.customers.model import Customer, Installation

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from beacon_service.campaigns.audience import compile_rule
 from beacon_service.campaigns.audience_sql import condition
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.person import Person
 from beacon_service.customers.events import EventCount
 from beacon_service.pings import store

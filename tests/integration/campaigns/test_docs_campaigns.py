@@ -5,7 +5,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from beacon_service.campaigns.model import Reason
+from beacon_service.campaigns.decision import Reason
 from beacon_service.campaigns.verdict import RULES
 from tests.factories.brand import Brand, zone_body
 from tests.factories.shop import Shop

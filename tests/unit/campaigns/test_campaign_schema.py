@@ -4,9 +4,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from beacon_service.campaigns.audience import MAX_DEPTH, MAX_TESTS, compile_rule
-from beacon_service.campaigns.programme import campaign_of, policy_of
+from beacon_service.campaigns.building import campaign_of, policy_of
+from beacon_service.campaigns.policy_schema import PolicyIn
 from beacon_service.campaigns.rules import rule_flaws
-from beacon_service.campaigns.schema import CampaignIn, PolicyIn
+from beacon_service.campaigns.schema import CampaignIn
 from beacon_service.web.faults import faults_of
 from tests.factories.brand import campaign_body
 from tests.factories.people_and_rules import person

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from beacon_service.campaigns.building import policy_of
 from beacon_service.campaigns.caps import (
     POLICY_OWNER,
     applies,
@@ -13,8 +14,7 @@ from beacon_service.campaigns.caps import (
     ledger_span,
 )
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import IMPLIED, Outcome
-from beacon_service.campaigns.programme import policy_of
+from beacon_service.campaigns.ledger import IMPLIED, Outcome
 from beacon_service.campaigns.windows import calendar_start
 from beacon_service.hours import DAYS, zone_of
 from tests.factories.catalogue import cap_document, offer_document, policy_document

@@ -2,7 +2,8 @@
 
 from beacon_service.campaigns.codes import ALPHABET, is_code, is_ours, is_pool, made, pool_key, typed
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import Recipe, Tally
+from beacon_service.campaigns.ledger import Tally
+from beacon_service.campaigns.model import Recipe
 from beacon_service.campaigns.writing import with_code
 from beacon_service.ids import derived_uuid
 from tests.factories.catalogue import offer_document

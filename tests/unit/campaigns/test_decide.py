@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from beacon_service.campaigns.building import campaign_of
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import Reason
-from beacon_service.campaigns.programme import campaign_of
+from beacon_service.campaigns.decision import Reason
 from beacon_service.ids import derived_uuid, draw
 from tests.factories.catalogue import campaign_document, cap_document, offer_document, policy_document
 from tests.factories.moments import NOW, campaign, chosen, grant, question, shared

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
+from beacon_service.campaigns.building import campaign_of
 from beacon_service.campaigns.offer_schema import OfferIn
-from beacon_service.campaigns.programme import campaign_of
 from beacon_service.campaigns.schema import CampaignIn
 from beacon_service.campaigns.unready import text_flaws
 from beacon_service.configuration.schema import pointer

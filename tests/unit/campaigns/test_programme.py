@@ -26,7 +26,7 @@ def zone(id_="cafe", *, site="shop", **fields):
 
 
 def candidates(found, within, move="entered", dwell_s=None):
-    return [campaign.id for campaign in found.candidates(within, move, dwell_s)]
+    return [campaign.id for campaign in found.triggers.candidates(within, move, dwell_s)]
 
 
 def test_a_campaign_is_a_candidate_in_the_zones_that_it_names():
@@ -83,8 +83,8 @@ def test_a_stay_arms_the_thresholds_of_its_zone_and_of_published_campaigns():
         campaign_document("paused", trigger=trigger_document(**dwelled, dwell_s=99), status="paused"),
     )
 
-    assert found.dwells(zone(tags=["stop"], dwell_s=[600, 60])) == (20, 60, 600)
-    assert found.dwells(zone("toys")) == ()
+    assert found.triggers.dwells(zone(tags=["stop"], dwell_s=[600, 60])) == (20, 60, 600)
+    assert found.triggers.dwells(zone("toys")) == ()
 
 
 def test_a_campaign_is_read_whole():

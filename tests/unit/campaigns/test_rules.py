@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from beacon_service.campaigns.decide import decide
-from beacon_service.campaigns.model import Reason, StockLevel
+from beacon_service.campaigns.decision import Reason
+from beacon_service.campaigns.model import StockLevel
 from beacon_service.campaigns.verdict import MAX_MOMENT_AGE, RULES, verdict
 from beacon_service.hours import WeeklyHours, zone_of
 from tests.factories.catalogue import (

@@ -5,7 +5,8 @@ from dataclasses import asdict
 import pytest
 
 from beacon_service.campaigns.audience_schema import AudienceIn
-from beacon_service.campaigns.schema import CampaignIn, PolicyIn
+from beacon_service.campaigns.policy_schema import PolicyIn
+from beacon_service.campaigns.schema import CampaignIn
 from tests.factories.scenarios import NAMES, Decided, in_memory, in_time, load
 
 

@@ -4,7 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from beacon_service.campaigns.model import Memory, Tally
+from beacon_service.campaigns.ledger import Tally
+from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.question import Shared
 from beacon_service.engine import choose, follow, step
 from beacon_service.visits.model import Presence, Visit

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from beacon_service.campaigns.model import Memory
+from beacon_service.campaigns.moment import Memory
 from beacon_service.identity.merge import (
     merged_attributes,
     merged_memory,

@@ -1,0 +1,43 @@
+"""A moment, what waits with one, and what is kept with the customer between two. Values only."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from beacon_service.visits.model import Visit
+
+
+class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is kept with a customer between two moments."""
+
+    visits: dict[str, Visit] = {}
+    arms: dict[str, str] = {}  # campaign -> offered | held_out, fixed at first assignment
+    groups: dict[str, str] = {}  # exclusion group -> the campaign that has this customer
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A move that could trigger something. `key` is unique for ever: a moment is decided once."""
+
+    key: UUID
+    customer_key: int
+    installation_key: int
+    site: str
+    zone: str
+    move: str
+    dwell_s: int | None
+    visit: int
+    visit_started_at: datetime  # of the visit to the site: for caps by visit
+    at: datetime
+    seed: int
+    channel: str  # response | inbox
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A moment that one campaign waits with. Its key is the moment's own, so that it waits once and is decided once."""
+
+    campaign: str
+    moment: Moment
+    due_at: datetime  # on the server's clock
+    good_until: datetime
+    still_there: bool = False

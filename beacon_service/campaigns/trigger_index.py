@@ -1,0 +1,84 @@
+"""Campaigns by what triggers them: a moment finds its candidates by dict lookups."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from beacon_service.campaigns.model import Campaign, Trigger
+from beacon_service.zones.model import Zone
+
+# A zone's key, or (tag, site or None for any site): what a trigger names.
+Place: TypeAlias = str | tuple[str, str | None]
+_Move: TypeAlias = tuple[Place, str, int | None]  # where, which, and after how long a stay
+
+
+def _nothing() -> Mapping[Any, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class TriggerIndex:
+    """Made of all campaigns of a version; drafts are nobody's candidates."""
+
+    _moves: Mapping[_Move, tuple[Campaign, ...]] = field(repr=False, default_factory=_nothing)
+    _dwells: Mapping[Place, frozenset[int]] = field(repr=False, default_factory=_nothing)
+    _elsewhere: tuple[Campaign, ...] = field(repr=False, default=())  # of events and absences, by id
+
+    @classmethod
+    def of(cls, campaigns: Iterable[Campaign]) -> "TriggerIndex":
+        known = sorted(campaigns, key=lambda campaign: campaign.id)
+        elsewhere = tuple(one for one in known if one.status == "published" and one.trigger.move is None)
+        return cls(_by_move(known), _dwell_thresholds(known), elsewhere)
+
+    def candidates(self, zone: Zone, move: str, dwell_s: int | None) -> tuple[Campaign, ...]:
+        """The campaigns whose trigger names this zone and move, by id."""
+        found = {
+            campaign.id: campaign
+            for place in _places(zone)
+            for campaign in self._moves.get((place, move, dwell_s), ())
+        }
+        return tuple(found[campaign_id] for campaign_id in sorted(found))
+
+    def after_event(self, kind: str) -> tuple[Campaign, ...]:
+        """The published campaigns that an event of that type triggers, by id."""
+        return tuple(one for one in self._elsewhere if one.trigger.event == kind)
+
+    def of_absence(self) -> tuple[Campaign, ...]:
+        """The published campaigns that an absence triggers, by id."""
+        return tuple(one for one in self._elsewhere if one.trigger.absent_days is not None)
+
+    def dwells(self, zone: Zone) -> tuple[int, ...]:
+        """The thresholds that a stay in the zone arms: its own and published campaigns', ascending."""
+        thresholds = set(zone.dwell_s).union(*(self._dwells.get(place, ()) for place in _places(zone)))
+        return tuple(sorted(thresholds))
+
+
+def _places(zone: Zone) -> list[Place]:
+    tagged = [(tag, site) for tag in zone.tags for site in (zone.site, None)]
+    return [zone.key, *tagged]
+
+
+def _named(trigger: Trigger) -> list[Place]:
+    return [*trigger.zones, *((tag, trigger.site) for tag in trigger.tags)]
+
+
+def _by_move(campaigns: Iterable[Campaign]) -> Mapping[_Move, tuple[Campaign, ...]]:
+    index: dict[_Move, tuple[Campaign, ...]] = {}
+    for campaign in campaigns:
+        if campaign.status in {"draft", "archived"} or campaign.trigger.move is None:
+            continue
+        for place in _named(campaign.trigger):
+            key: _Move = (place, campaign.trigger.move, campaign.trigger.dwell_s)
+            index[key] = (*index.get(key, ()), campaign)
+    return MappingProxyType(index)
+
+
+def _dwell_thresholds(campaigns: Iterable[Campaign]) -> Mapping[Place, frozenset[int]]:
+    thresholds: dict[Place, frozenset[int]] = {}
+    for campaign in campaigns:
+        if campaign.status != "published" or campaign.trigger.dwell_s is None:
+            continue
+        for place in _named(campaign.trigger):
+            thresholds[place] = thresholds.get(place, frozenset()) | {campaign.trigger.dwell_s}
+    return MappingProxyType(thresholds)

@@ -1,0 +1,82 @@
+"""Body of a trigger: what makes a moment of a campaign."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from beacon_service.campaigns.caps_schema import LARGEST_COUNT
+from beacon_service.configuration.schema import Document, Flaw, Id, Tag, refuse
+
+# A day: a stay that lasts longer is nobody's dwell.
+LONGEST_DWELL_S = 86_400
+# What only a move has.
+_OF_MOVES = ("zones", "tags", "site", "dwell_s", "nth", "recheck")
+
+
+class ZoneName(Document):
+    site: Id
+    zone: Id
+
+
+class TriggerIn(Document):
+    """What makes a moment of the campaign.
+
+    A move in one of the zones, or in any that carries one of the tags; what a customer did elsewhere (`event`); or
+    that a customer was not seen for `absent_days`. It may be decided later: `delay_s` after a move or an event.
+    """
+
+    move: Literal["entered", "dwelled", "exited"] | None = None
+    zones: Annotated[list[ZoneName], Field(max_length=1000)] = Field(default_factory=list)
+    tags: Annotated[list[Tag], Field(max_length=50)] = Field(default_factory=list)
+    site: Id | None = Field(
+        default=None, description="Where the tags are looked for. Left out: at every site."
+    )
+    dwell_s: Annotated[int, Field(ge=1, le=LONGEST_DWELL_S)] | None = None
+    nth: Annotated[int, Field(ge=1, le=LARGEST_COUNT)] | None = Field(
+        default=None, description="The visit that triggers: 1 is a customer's first. Left out: every one."
+    )
+
+    event: Id | None = Field(default=None, description="The type of event, such as purchase.")
+    absent_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
+        default=None, description="Decided once for each absence, when the campaign's dayparts next allow."
+    )
+    delay_s: Annotated[int, Field(ge=1, le=90 * 86_400)] | None = None
+    recheck: Literal["still_in_zone"] | None = Field(
+        default=None, description="When the delay is over: only if the customer is still in the zone."
+    )
+    good_for_s: Annotated[int, Field(ge=1, le=30 * 86_400)] | None = Field(
+        default=None,
+        description="How much later than due it may be decided. Left out: two minutes; of an event or an absence one "
+        "day; held over quiet hours twelve hours.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        found = []
+        if sum(given is not None for given in (self.move, self.event, self.absent_days)) != 1:
+            found.append(Flaw((), "names not one cause", "Send one of move, event and absent_days."))
+        if self.move is None:
+            found += self._flaws_without_a_move()
+            refuse("trigger", found)
+            return self
+        if self.recheck is not None and self.delay_s is None:
+            found.append(Flaw(("recheck",), "is for what is delayed", "Send delay_s, or leave it out."))
+        if not self.zones and not self.tags:
+            found.append(Flaw(("zones",), "are none, and neither are tags", "Name zones, tags or both."))
+        if self.site is not None and not self.tags:
+            what, do = "says where tags are looked for, and there are none", "Leave it out, or send tags."
+            found.append(Flaw(("site",), what, do))
+        if self.move == "dwelled" and self.dwell_s is None:
+            found.append(Flaw(("dwell_s",), "is missing", "Say after how many seconds of staying."))
+        if self.move != "dwelled" and self.dwell_s is not None:
+            found.append(Flaw(("dwell_s",), f"says nothing of {self.move}", "Leave it out, or send dwelled."))
+        refuse("trigger", found)
+        return self
+
+    def _flaws_without_a_move(self) -> list[Flaw]:
+        named = [name for name in _OF_MOVES if getattr(self, name)]
+        if self.absent_days is not None and self.delay_s is not None:
+            named.append("delay_s")
+        return [
+            Flaw((name,), "says nothing without a move", "Leave it out, or send a move.") for name in named
+        ]
