@@ -44,7 +44,7 @@ def advance(
     """
     last_at = at if presence.last_at is None else max(at, presence.last_at)
     if located.source == "none":
-        return replace(presence, last_at=last_at, stays=_without_lapsed(presence.stays, at)), ()
+        return replace(presence, last_at=last_at, stays=without_lapsed(presence.stays, at)), ()
     probabilities = dict(located.zones)
     before = {stay.zone: stay for stay in presence.stays}
     held = {stay.zone: stay for stay in presence.stays if stay.state == "inside"}
@@ -77,14 +77,14 @@ def advance(
 
 
 def fire(presence: Presence, until: datetime, places: Places) -> tuple[Presence, tuple[Move, ...]]:
-    """The presence after all timers due at or before `until`, each move at its due time."""
-    due_at = next_due(presence)
+    """The presence after all timers of its zones due at or before `until`, each move at its due time."""
+    due_at = _next_of(presence.stays)
     if due_at is None or due_at > until:
         return presence, ()
     stays: list[Stay] = []
     moves: list[Move] = []
     for stay in presence.stays:
-        left, made = _run_down(stay, until, places)
+        left, made = run_down(stay, until, places.zones)
         stays.extend([left] if left else [])
         moves.extend(made)
     fired_at = max(move.at for move in moves)
@@ -94,9 +94,13 @@ def fire(presence: Presence, until: datetime, places: Places) -> tuple[Presence,
 
 
 def next_due(presence: Presence) -> datetime | None:
-    """When the next timer is due, on the phone's clock."""
+    """When the next timer is due, on the phone's clock; those of nearness included (`approach.fire_near`)."""
+    return _next_of((*presence.stays, *presence.near) if presence.near else presence.stays)
+
+
+def _next_of(stays: Iterable[Stay]) -> datetime | None:
     earliest_at = None
-    for stay in presence.stays:
+    for stay in stays:
         due = _next_timer(stay)
         if due is not None and (earliest_at is None or due[0] < earliest_at):
             earliest_at = due[0]
@@ -122,7 +126,8 @@ def _zones(located: Located, places: Places) -> list[tuple[Zone, float]]:
     return [(zone, probability) for zone, probability in found if zone is not None]
 
 
-def _without_lapsed(stays: tuple[Stay, ...], at: datetime) -> tuple[Stay, ...]:
+def without_lapsed(stays: tuple[Stay, ...], at: datetime) -> tuple[Stay, ...]:
+    """Without those whose entry was not confirmed in time."""
     return tuple(stay for stay in stays if stay.state != "entering" or at - stay.last_at <= CONFIRM_WITHIN)
 
 
@@ -135,12 +140,13 @@ def _own_fix(located: Located, at: datetime) -> tuple[datetime, float, float, fl
     return at, located.longitude, located.latitude, located.accuracy_m
 
 
-def _run_down(stay: Stay, until: datetime, places: Places) -> tuple[Stay | None, list[Move]]:
+def run_down(stay: Stay, until: datetime, zones: Mapping[ZoneKey, Zone]) -> tuple[Stay | None, list[Move]]:
+    """A stay after its timers due at or before `until`, None where they ended it; and the moves."""
     moves: list[Move] = []
     left: Stay | None = stay
     while left is not None and (due := _next_timer(left)) and due[0] <= until:
         due_at, _, timer = due
-        learned = Learned(left.zone, due_at, places.zones.get(ZoneKey(left.zone)), left)
+        learned = Learned(left.zone, due_at, zones.get(ZoneKey(left.zone)), left)
         left, made = TRANSITIONS[left.state, timer](learned)
         moves.extend(made)
     return left, moves

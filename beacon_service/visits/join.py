@@ -50,6 +50,7 @@ def _exit(visit: Visit, move: Move) -> tuple[Visit, bool]:
         left_at=move.at if visit.left_at is None else max(move.at, visit.left_at),
         dwelled_s=visit.dwelled_s,
         before_at=visit.before_at,
+        counted=visit.counted,
     ), True
 
 
@@ -61,4 +62,5 @@ def _with(visit: Visit, *, open_stays: int | None = None, dwelled_s: tuple[int, 
         open=visit.open if open_stays is None else open_stays,
         dwelled_s=visit.dwelled_s if dwelled_s is None else dwelled_s,
         before_at=visit.before_at,
+        counted=visit.counted,
     )

@@ -41,6 +41,8 @@ class Presence(msgspec.Struct, frozen=True, omit_defaults=True):
     ping: tuple[str, str] | None = None  # (received_on, ping_id) that timers' decisions rest on
     belief: Belief | None = None  # at a surveyed site
     rest: Rest | None = None  # where beacons are heard
+    near: tuple[Stay, ...] = ()  # in rings around zones, under the rings' keys
+    rings: int = 0  # by which rings it was looked at last, as `Rings.digest`
 
     @property
     def lag(self) -> timedelta:
@@ -62,6 +64,13 @@ class Move(msgspec.Struct, frozen=True):
         return 3 if self.probability >= 0.9 else 2 if self.probability >= 0.6 else 1
 
 
+class Nearing(msgspec.Struct, frozen=True):
+    """A move of a stay in a ring. `comes`: somebody came near the zone, who was neither near nor in it before."""
+
+    move: Move
+    comes: bool
+
+
 class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     """A customer's stays in one place joined over short gaps. The place is a zone key, or a site's id."""
 
@@ -71,3 +80,6 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
     open: int = 0  # stays that are open now, over all phones
     dwelled_s: tuple[int, ...] = ()  # thresholds already passed in this visit
     before_at: datetime | None = None  # when the visit before this one ended
+    counted: bool = (
+        True  # of nearness: whether somebody came near; who came out of the zone is near uncounted
+    )

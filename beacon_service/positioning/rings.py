@@ -1,0 +1,204 @@
+"""Rings: the ground within some metres of a zone, for campaigns that want to know who comes near.
+
+A ring is nothing that is kept. It is made in memory of a published campaign's trigger and of its zone, and goes with
+them. The zone is part of its ground: who is in the zone is near it, so that leaving it is no coming near.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import NamedTuple
+from zlib import crc32
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from beacon_service.geo import METRES_PER_DEGREE
+from beacon_service.positioning.fix import UNKNOWN_FLOOR_SHARE
+from beacon_service.positioning.locate import SPREAD
+from beacon_service.zones.geometry import centre
+from beacon_service.zones.model import Located, SiteId, Zone, ZoneKey
+from beacon_service.zones.plane import Plane, in_space
+
+# Less is noise: outdoors a phone's fix errs by about so much.
+SMALLEST_WITHIN_M = 10
+# Further is no coming near but being in town.
+LARGEST_WITHIN_M = 5000
+# One is near within the distance, and no longer near only this much beyond it, or a tenth of the distance where that is
+# more. A phone that lies at the edge with fixes off by 8 m would else come near again and again.
+LEAVING_M, LEAVING_SHARE = 25.0, 0.1
+# Two minutes away, where a zone asks for ten seconds: of a phone that reports once a minute no one stray fix ends it.
+HOLD_S = 120
+# Ids have no tilde, so that no ring is called as any zone.
+_MARK = "~"
+
+
+def ring_key(zone: str, within_m: int) -> str:
+    return f"{zone}{_MARK}{within_m}"
+
+
+def zone_of_ring(key: str) -> tuple[ZoneKey, int]:
+    """The zone that the ring is around, and its distance."""
+    zone, _, within_m = key.rpartition(_MARK)
+    return ZoneKey(zone), int(within_m)
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """`zone` is the one it is around, under the ring's own key and with its holds: what the table of presence asks."""
+
+    key: str
+    around: ZoneKey
+    within_m: int
+    zone: Zone
+
+
+class Near(NamedTuple):
+    """How probably a fix is within a ring's distance (`share`), and within that at which one leaves it (`wider`).
+
+    `vague`: the fix is wider than all of it and reaches it, so that a low share is the fix's fault.
+    """
+
+    ring: Ring
+    share: float
+    wider: float
+    vague: bool
+
+
+class _Ground(NamedTuple):
+    plane: Plane
+    shape: BaseGeometry
+    radius_m: float  # of a circle as large
+
+
+class Rings:
+    """All rings of one version of the configuration, found by where a fix is."""
+
+    def __init__(
+        self, wanted: Iterable[tuple[Zone, int]] = (), floors: Mapping[SiteId, int] | None = None
+    ) -> None:
+        """`floors`: how many each site has."""
+        rings = [_ring(zone, within_m) for zone, within_m in wanted]
+        self._rings = sorted(rings, key=lambda ring: ring.key)
+        self.by_key: Mapping[str, Ring] = {ring.key: ring for ring in self._rings}
+        # Tells one set of rings from another: whoever is found near by a new one need not have come near.
+        self.digest = crc32("\n".join(self.by_key).encode()) if self.by_key else 0
+        self._floors = floors or {}
+        if not self._rings:
+            return
+        grounds = [_ground(ring.zone.geometry, ring.zone.area_m2) for ring in self._rings]
+        self._origins = np.array([ground.plane.origin for ground in grounds])
+        self._axes = np.array([ground.plane.axes for ground in grounds])
+        self._shapes = np.array([ground.shape for ground in grounds], dtype=object)
+        self._within_m = np.array([float(ring.within_m) for ring in self._rings])
+        self._leaving_m = self._within_m + np.maximum(LEAVING_M, LEAVING_SHARE * self._within_m)
+        self._radii_m = self._leaving_m + np.array([ground.radius_m for ground in grounds])
+        boxes, self._ring_of_box = self._boxes()
+        self._tree = shapely.STRtree(boxes)
+        self._tree.query(
+            boxes[:1]
+        )  # GEOS builds it at the first question, which two threads must not ask at once
+
+    def __bool__(self) -> bool:
+        return bool(self._rings)
+
+    def nearness(self, located: Sequence[Located]) -> list[tuple[Near, ...]]:
+        """For each place, the rings that it may be in, those of the shortest distance first."""
+        found: list[tuple[Near, ...]] = [()] * len(located)
+        if not self._rings:
+            return found
+        placed = [(number, one) for number, one in enumerate(located) if one.longitude is not None]
+        if not placed:
+            return found
+        fixes = np.array([(one.longitude, one.latitude, one.accuracy_m) for _, one in placed])
+        place, ring = self._candidates(fixes)
+        if not place.size:
+            return found
+        some: dict[int, list[Near]] = {}
+        for which, near in zip(place.tolist(), self._shares(fixes, place, ring), strict=True):
+            number, one = placed[which]
+            some.setdefault(number, []).append(self._by_floor(near, one))
+        for number, several in some.items():
+            found[number] = tuple(sorted(several, key=lambda near: (near.ring.within_m, near.ring.key)))
+        return found
+
+    def _boxes(self) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
+        """In degrees, around all that is nearer than a ring's leaving distance; again where it passes 180 degrees."""
+        boxes: list[BaseGeometry] = []
+        numbers: list[int] = []
+        for number, (ring, away_m) in enumerate(zip(self._rings, self._leaving_m.tolist(), strict=True)):
+            west, south, east, north = ring.zone.geometry.bounds
+            # A hundredth more: a degree of latitude is up to 0.6 % shorter than that of the mean radius.
+            up = 1.01 * away_m / METRES_PER_DEGREE
+            furthest = min(89.0, max(abs(south), abs(north)) + up)
+            across = up / math.cos(math.radians(furthest))
+            for turn in (-360.0, 0.0, 360.0):
+                if west - across + turn <= 180.0 and east + across + turn >= -180.0:
+                    boxes.append(
+                        shapely.box(west - across + turn, south - up, east + across + turn, north + up)
+                    )
+                    numbers.append(number)
+        return np.array(boxes, dtype=object), np.array(numbers, np.intp)
+
+    def _candidates(self, fixes: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Pairs (fix, ring) where the fix's spread may reach the ring."""
+        up = 1.01 * float(np.abs(SPREAD).max()) * fixes[:, 2] / METRES_PER_DEGREE
+        across = up / np.maximum(0.01, np.cos(np.radians(fixes[:, 1])))
+        boxes = shapely.box(fixes[:, 0] - across, fixes[:, 1] - up, fixes[:, 0] + across, fixes[:, 1] + up)
+        place, box = self._tree.query(boxes)
+        pairs = np.unique(place * len(self._rings) + self._ring_of_box[box])
+        return np.divmod(pairs, len(self._rings))
+
+    def _shares(
+        self, fixes: NDArray[np.float64], place: NDArray[np.intp], ring: NDArray[np.intp]
+    ) -> list[Near]:
+        """Of each fix's points of equal weight (`SPREAD`), the share within the ring."""
+        away = in_space(fixes[:, :2])[place] - self._origins[ring]
+        middles = np.einsum("pij,pj->pi", self._axes[ring], away)
+        accuracies_m = fixes[place, 2]
+        points = shapely.points(middles[:, None, :] + SPREAD * accuracies_m[:, None, None])
+        shapes = self._shapes[ring][:, None]
+        shares = shapely.dwithin(shapes, points, self._within_m[ring][:, None]).mean(axis=1)
+        wider = shapely.dwithin(shapes, points, self._leaving_m[ring][:, None]).mean(axis=1)
+        vague = accuracies_m > self._radii_m[ring]
+        if vague.any():
+            reach_m = self._leaving_m[ring] + accuracies_m
+            vague &= shapely.dwithin(self._shapes[ring], shapely.points(middles), reach_m)
+        rows = zip(ring.tolist(), shares.tolist(), wider.tolist(), vague.tolist(), strict=True)
+        return [Near(self._rings[number], *row) for number, *row in rows]
+
+    def _by_floor(self, near: Near, located: Located) -> Near:
+        """A zone on a floor is neared on that floor; where that is unknown, for sure only if there is no other."""
+        probability = located.probability(near.ring.around)
+        if probability > near.share:  # by its zones it is in there, though the middle of its belief is not
+            near = near._replace(share=probability, wider=max(near.wider, probability))
+        floor = near.ring.zone.floor
+        if floor is None or floor == located.floor:
+            return near
+        if located.floor is not None:
+            return Near(near.ring, 0.0, 0.0, vague=False)
+        if self._floors.get(near.ring.zone.site, 0) <= 1:
+            return near
+        return near._replace(share=near.share * UNKNOWN_FLOOR_SHARE, wider=near.wider * UNKNOWN_FLOOR_SHARE)
+
+
+def _ring(zone: Zone, within_m: int) -> Ring:
+    key = ring_key(zone.key, within_m)
+    # Confirmation, dwelling and hold are the zone's own affair and not its ring's.
+    own = replace(zone, key=ZoneKey(key), dwell_s=(), enter_confirm=None, exit_hold_s=HOLD_S)
+    return Ring(key, zone.key, within_m, own)
+
+
+# An edit of anything makes all rings anew; the ground of those that stay is not drawn again.
+@lru_cache(maxsize=20_000)
+def _ground(shape: BaseGeometry, area_m2: float) -> _Ground:
+    plane = Plane.at(*centre(shape))
+    drawn = plane.drawn(shape)
+    shapely.prepare(drawn)
+    shapely.dwithin(
+        drawn, shapely.Point(0.0, 0.0), 1.0
+    )  # builds what was prepared, before two threads ask at once
+    return _Ground(plane, drawn, math.sqrt(area_m2 / math.pi))
