@@ -23,7 +23,7 @@ from beacon_service.auth import (
 )
 from beacon_service.db import Connection, Row, Statement, db, round_trip, transaction
 from beacon_service.errors import Contended, Problem, ServiceUnavailable
-from beacon_service.pings import store
+from beacon_service.pings import loading
 from beacon_service.pings.answer import PingAnswer
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.ingest import Asked, ingest
@@ -146,9 +146,9 @@ def _admitted(
     """
     keys = Statement(KEYS_SQL, {"hashes": list({call.key_hash for call in calls})})
     named = {name for call in calls for name in call.pings.installation_ids}
-    key_rows, rows = round_trip(connection, [keys, store.find_installations(named)])
+    key_rows, rows = round_trip(connection, [keys, loading.find_installations(named)])
     known_keys = {row[0]: row[1:] for row in key_rows}
-    installations = store.presented(rows)
+    installations = loading.presented(rows)
     admitted: list[Asked | Problem] = []
     for number, call in enumerate(calls):
         try:

@@ -14,7 +14,7 @@ from beacon_service.db import Connection, Statement, round_trip
 from beacon_service.engine import Catalogue, World, ask
 from beacon_service.errors import Invalid, NotFound, fault
 from beacon_service.ids import derived_uuid
-from beacon_service.pings import store
+from beacon_service.pings import loading
 from beacon_service.pings.records import Presented
 from beacon_service.pings.settle import MOST_ROUNDS
 from beacon_service.pings.tallies import TallyLocks
@@ -52,7 +52,7 @@ def rehearse(connection: Connection, catalogue: Catalogue, asked: Rehearsal, now
         raise Invalid("There is no such zone.", errors=[fault("/zone", what, do)])
     phone = Presented(*rows[0])
     since = catalogue.ledger_since(now)
-    world = store.load(connection, [phone], [], today=now.date(), ledger_since=since).world
+    world = loading.load(connection, [phone], [], today=now.date(), ledger_since=since).world
     # Of another time: what was given after it is not known yet.
     known = {key: [one for one in ledger if one.decided_at <= now] for key, ledger in world.ledgers.items()}
     world = World(world.installations, world.customers, world.memories, known)

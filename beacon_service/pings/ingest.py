@@ -13,7 +13,7 @@ import msgspec
 from beacon_service.campaigns.moment import Memory
 from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Followed, Ping, Told, World, follow
-from beacon_service.pings import store
+from beacon_service.pings import loading, saving
 from beacon_service.pings.answer import NOTHING, PingAnswer, ResultOut, StoredAnswer, answer_of, stored_answer
 from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import Presented, Seen, StoredPing, still_holds
@@ -76,7 +76,7 @@ def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list
     found = {one.key: one for each in asked for one in each.found.values()}
     names = {name for each in asked for name in _names(each)}
     since = given.catalogue.ledger_since(given.now)
-    loaded = store.load(connection, found.values(), names, today=given.now.date(), ledger_since=since)
+    loaded = loading.load(connection, found.values(), names, today=given.now.date(), ledger_since=since)
     still_holds(loaded, found.values(), given.catalogue.version)
     fresh: dict[PingName, bytes] = {}
     entries = [_entries(each, loaded.world, loaded.seen, fresh, given) for each in asked]
@@ -192,7 +192,7 @@ def _statements(
     last_place = {one.new.cause.installation_key: place for place, one in enumerate(kept)}
     changed = {key: (presence, last_place[key]) for key, presence in presences.items()}
     rows = [_row(one, world) for one in kept]
-    pings = store.save_pings(rows, changed, now=given.now, version=given.catalogue.version)
+    pings = saving.save_pings(rows, changed, now=given.now, version=given.catalogue.version)
     evidence = [(one.new.cause.received_on, one.new.cause.ping_id) for one in kept]
     return [pings, *save_results(given, [one.told for one in kept], memories, evidence)]
 

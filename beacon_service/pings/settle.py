@@ -17,7 +17,7 @@ from beacon_service.db import Statement
 from beacon_service.delivery.leaving import leaving
 from beacon_service.delivery.outbox_store import beside
 from beacon_service.engine import Catalogue, Followed, Told, World, choose
-from beacon_service.pings import store, tallies
+from beacon_service.pings import saving, tallies, waiting_store
 
 # After so many rounds what is still unknown counts as used up: the loser is told so, nobody waits for ever.
 MOST_ROUNDS = 3
@@ -74,12 +74,12 @@ def save_results(
         return []
     events = [(event, place) for place, one in enumerate(told) for event in one.events]
     decisions = [(decision, place) for place, one in enumerate(told) for decision in one.decisions]
-    statements = [store.save_moves(events, memories, now=given.now, last=len(told) - 1)]
+    statements = [saving.save_moves(events, memories, now=given.now, last=len(told) - 1)]
     if decisions:
         version = given.catalogue.version
-        saved = store.save_decisions(decisions, evidence, now=given.now, version=version)
+        saved = saving.save_decisions(decisions, evidence, now=given.now, version=version)
         statements.append(beside(saved, leaving((decision for decision, _ in decisions), given.now)))
         statements.extend(tallies.spend(decision for decision, _ in decisions))
     if waiting := [put_off for one in told for put_off in one.waiting]:
-        statements.append(store.save_waiting(waiting))
+        statements.append(waiting_store.save(waiting))
     return statements

@@ -1,6 +1,6 @@
 """Counts that customers share: locked in key order behind a savepoint, made from the ledger where missing, spent.
 
-Customers are locked before, by `store.load`; tallies come after them, and both are held to the commit.
+Customers are locked before, by `loading.load`; tallies come after them, and both are held to the commit.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Tick, World, follow
-from beacon_service.pings import store
+from beacon_service.pings import loading, saving
 from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import Presented, still_holds
 from beacon_service.pings.settle import Given, save_results, settle
@@ -24,11 +24,11 @@ def tick(connection: Connection, given: Given, only: int | None = None) -> int:
 
     Answers how many installations were looked at, at most `MOST`.
     """
-    woken = store.lock_due(connection, now=given.now, most=MOST, only=only)
+    woken = loading.lock_due(connection, now=given.now, most=MOST, only=only)
     if not woken:
         return 0
     since = given.catalogue.ledger_since(given.now)
-    loaded = store.load(connection, woken, [], today=given.now.date(), ledger_since=since)
+    loaded = loading.load(connection, woken, [], today=given.now.date(), ledger_since=since)
     still_holds(loaded, woken, given.catalogue.version)
     asleep = {one.key: loaded.world.installations[one.key].presence for one in woken}
     due = [one for one in woken if _is_due(asleep[one.key], given.now)]
@@ -36,12 +36,12 @@ def tick(connection: Connection, given: Given, only: int | None = None) -> int:
     for one in due:
         del asleep[one.key]
     # Pings have put off the timers of the others since they were armed.
-    finish(connection, [*statements, *([store.rearm(asleep)] if asleep else [])])
+    finish(connection, [*statements, *([saving.rearm(asleep)] if asleep else [])])
     return len(woken)
 
 
 def _is_due(presence: Presence, now: datetime) -> bool:
-    due_at = store.tick_at(presence)
+    due_at = saving.tick_at(presence)
     return due_at is not None and due_at <= now
 
 
@@ -53,7 +53,7 @@ def _fire(connection: Connection, given: Given, world: World, due: Sequence[Pres
     ticks = [(one.customer_key, _body(cause)) for one, cause in zip(due, causes, strict=True)]
     places = {one.key: (presences[one.key], place) for place, one in enumerate(due)}
     evidence = [presences[one.key].ping for one in due]
-    logged = store.save_ticks(ticks, places, now=given.now)
+    logged = saving.save_ticks(ticks, places, now=given.now)
     return [logged, *save_results(given, told, memories, evidence)]
 
 

@@ -20,7 +20,7 @@ from beacon_service.configuration.store import CATALOGUE_LOCK
 from beacon_service.db import Connection, Row, Statement, round_trip, transaction
 from beacon_service.hours import zone_of
 from beacon_service.ids import derived_uuid
-from beacon_service.pings import store
+from beacon_service.pings import waiting_store
 from beacon_service.pings.records import CatalogueBehindError
 from beacon_service.pings.settle import Given
 
@@ -75,7 +75,7 @@ def notice_events(connection: Connection, given: Given) -> int:
         raise CatalogueBehindError(version)
     statements = [Statement(NOTICED, {"ids": [row[0] for row in rows]})]
     if waiting := list(_after_events(rows, phones, given)):
-        statements.append(store.save_waiting(waiting))
+        statements.append(waiting_store.save(waiting))
     round_trip(connection, statements)
     return len(rows)
 
@@ -146,7 +146,7 @@ def _absent(connection: Connection, params: Mapping[str, object]) -> tuple[list[
 def _save_new(connection: Connection, waiting: Sequence[Waiting]) -> int:
     if not waiting:
         return 0
-    (saved,) = round_trip(connection, [store.save_undecided(waiting)])
+    (saved,) = round_trip(connection, [waiting_store.save_undecided(waiting)])
     return len(saved)
 
 

@@ -6,7 +6,7 @@ transaction that keeps its decision.
 
 from beacon_service.db import Connection, finish
 from beacon_service.engine import Due, Followed
-from beacon_service.pings import store
+from beacon_service.pings import loading, saving, waiting_store
 from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import still_holds
 from beacon_service.pings.settle import Given, save_results, settle
@@ -18,12 +18,12 @@ MOST = 200
 
 def decide_due(connection: Connection, given: Given, only: int | None = None) -> int:
     """Decide what is due at `given.now`, of that customer alone if one is named; how many moments, at most `MOST`."""
-    due = store.lock_waiting(connection, now=given.now, most=MOST, only=only)
+    due = waiting_store.lock(connection, now=given.now, most=MOST, only=only)
     if not due:
         return 0
     phones = {phone.key: phone for phone, _ in due}
     since = given.catalogue.ledger_since(given.now)
-    loaded = store.load(connection, phones.values(), [], today=given.now.date(), ledger_since=since)
+    loaded = loading.load(connection, phones.values(), [], today=given.now.date(), ledger_since=since)
     still_holds(loaded, phones.values(), given.catalogue.version)
     causes = [Due(phone.key, waiting, given.seed()) for phone, waiting in due]
     followed = [Followed(cause, "accepted") for cause in causes]
@@ -31,8 +31,8 @@ def decide_due(connection: Connection, given: Given, only: int | None = None) ->
     told, memories = settle(given, loaded.world, followed, *locks)
     ticks = [(phone.customer_key, _body(cause)) for (phone, _), cause in zip(due, causes, strict=True)]
     saved = save_results(given, told, memories, [None] * len(due))
-    over = store.end_waiting([waiting for _, waiting in due])
-    finish(connection, [store.save_ticks(ticks, {}, now=given.now), *saved, over])
+    over = waiting_store.end([waiting for _, waiting in due])
+    finish(connection, [saving.save_ticks(ticks, {}, now=given.now), *saved, over])
     return len(due)
 
 

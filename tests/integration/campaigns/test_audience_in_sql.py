@@ -14,7 +14,7 @@ from beacon_service.campaigns.audience_sql import condition
 from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.person import Person
 from beacon_service.customers.events import EventCount
-from beacon_service.pings import store
+from beacon_service.pings import loading
 from beacon_service.pings.records import Presented
 from beacon_service.visits.model import Visit
 from tests.factories.people_and_rules import NOW, people, person, plain_rules, rules
@@ -59,7 +59,7 @@ def stored(connection, who, number):
 def as_the_engine_has_them(connection, keys):
     """What a step of the engine loads of these customers, as audiences see it."""
     found = [Presented(key, f"of-{key}", key, b"", revoked=False) for key in keys]
-    world = store.load(connection, found, [], today=NOW.date(), ledger_since=NOW).world
+    world = loading.load(connection, found, [], today=NOW.date(), ledger_since=NOW).world
     return {
         key: Person(
             NOW,

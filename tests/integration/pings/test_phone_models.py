@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from beacon_service.cli import main
 from beacon_service.db import round_trip, transaction
-from beacon_service.pings import store
+from beacon_service.pings import loading
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.phone_levels import MOST_OF_ONE_PHONE, learn, loudness
 from beacon_service.worker import Worker
@@ -123,10 +123,10 @@ def test_no_more_is_read_than_may_be(venue, engine, monkeypatch):
 def test_the_engine_knows_the_model_of_each_phone(venue, engine):
     keys = dict(venue.rows("SELECT id, key FROM installations"))
     with transaction(engine) as connection:
-        (rows,) = round_trip(connection, [store.find_installations(MODELS)])
-        found = store.presented(rows)
+        (rows,) = round_trip(connection, [loading.find_installations(MODELS)])
+        found = loading.presented(rows)
         now = venue.clock.now()
-        loaded = store.load(connection, found.values(), [], today=now.date(), ledger_since=now)
+        loaded = loading.load(connection, found.values(), [], today=now.date(), ledger_since=now)
 
     models = {name: loaded.world.installations[key].model for name, key in keys.items()}
     assert models == {name: model for name, (model, _) in MODELS.items()}
