@@ -274,6 +274,7 @@ DELETE FROM waiting WHERE key IN (
 
 END_WAITING = "DELETE FROM waiting WHERE key = ANY(%(keys)b::uuid[])"
 
+# In the order in which they came due as well.
 DUE_INSTALLATIONS = """
 WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
 SELECT i.key, i.id, i.customer_key, i.token_hash, false
@@ -281,6 +282,6 @@ FROM held, presence p
 JOIN installations i ON i.key = p.installation_key
 JOIN customers c ON c.key = i.customer_key
 WHERE p.tick_at <= %(now)b::timestamptz AND (%(only)b::bigint IS NULL OR c.key = %(only)b::bigint)
-ORDER BY c.key, i.key LIMIT %(most)b::bigint
+ORDER BY p.tick_at, i.key LIMIT %(most)b::bigint
 FOR UPDATE OF c SKIP LOCKED
 """

@@ -6,6 +6,8 @@ from threading import Barrier
 
 import pytest
 
+from beacon_service.db import transaction
+from beacon_service.pings import store
 from beacon_service.worker import Worker
 from tests.factories.catalogue import campaign_document, cap_document, trigger_document, zone_document
 
@@ -69,6 +71,20 @@ def test_however_late_the_tick_the_move_is_of_its_due_time(cafe, worker):
         ("dwelled", None, None, cafe.clock.now(), {"seat": "stale"}),
         ("exited", "bye", "inbox", cafe.clock.now(), {}),
     ]
+
+
+def test_where_more_is_due_than_a_tick_takes_the_longest_due_come_first(cafe, engine):
+    """Whoever has been here longer must not go before others for ever."""
+    enter(cafe, "anna", "ben")
+    with cafe.connect() as connection:
+        connection.execute(
+            "UPDATE presence SET tick_at = %s FROM installations AS i WHERE i.key = installation_key AND i.id = 'ben'",
+            [cafe.clock.now() - timedelta(minutes=1)],
+        )
+    cafe.clock.advance(minutes=1)
+    with transaction(engine) as connection:
+        first, second = store.lock_due(connection, now=cafe.clock.now(), most=2)
+    assert (first.id, second.id) == ("ben", "anna")
 
 
 def test_what_a_tick_decides_waits_in_the_inbox(cafe, worker):
