@@ -31,6 +31,7 @@ class Standing(Struct, frozen=True):
     channel: str = "response"
     customer_zone: ZoneInfo | None = None  # as the phone says; unknown: the site's
     organisation_zone: ZoneInfo = UTC_ZONE
+    time_zones: tuple[ZoneInfo, ...] = ()  # of all sites, whose days the same offer may count for
 
     def zone(self, tz: str) -> ZoneInfo:
         """Whose clock a `tz` means."""
@@ -39,6 +40,11 @@ class Standing(Struct, frozen=True):
         if tz == "customer":
             return self.customer_zone or self.time_zone
         return self.organisation_zone if tz == "organisation" else ZoneInfo(tz)
+
+    def begun_elsewhere(self, window: Window, start_at: datetime) -> list[datetime]:
+        """When the same period began by the clocks of other sites, and by the organisation's."""
+        zones = {*self.time_zones, self.time_zone, self.organisation_zone}
+        return sorted({calendar_start(window, self.now, zone) for zone in zones} - {start_at})
 
 
 def applies(cap: Cap, campaign: Campaign, standing: Standing) -> bool:
@@ -81,20 +87,19 @@ def _is_of(grant: Grant, cap: Cap, owner: str, standing: Standing) -> bool:
 def charges(campaign: Campaign, policy_caps: Sequence[Cap], standing: Standing) -> tuple[Charge, ...]:
     """Every shared count that an offer of the campaign adds to: its caps, the policy's, its budget."""
     own = [
-        _cap_charge(cap, campaign.id, standing, campaign=campaign.id)
+        charge
         for cap in campaign.caps
         if cap.subject != "customer"
+        for charge in _cap_charges(cap, campaign.id, standing, campaign=campaign.id)
     ]
     common = [
         # Who obeys without counting looks at the count and adds nothing to it.
-        replace(
-            _cap_charge(cap, POLICY_OWNER, standing, binding=campaign.obeys_policy),
-            amount=int(campaign.counts_towards_policy),
-        )
+        replace(charge, amount=int(campaign.counts_towards_policy))
         for cap in policy_caps
         if cap.subject != "customer"
         and (campaign.counts_towards_policy or campaign.obeys_policy)
         and applies(cap, campaign, standing)
+        for charge in _cap_charges(cap, POLICY_OWNER, standing, binding=campaign.obeys_policy)
     ]
     # Caps of one definition are one count, and the lowest limit is the one that binds.
     found: dict[TallyKey, Charge] = {}
@@ -128,8 +133,8 @@ def budget_charges(campaign: Campaign, standing: Standing) -> tuple[Charge, ...]
     if budget.per_day is not None:
         start_at = calendar_start(_DAY, standing.now, standing.time_zone)
         limit = _paced(budget.per_day, start_at, standing) if budget.even else budget.per_day
-        key = TallyKey(f"budget:{name}:{start_at.isoformat()}")
-        found.append(replace(plain, key=key, limit=limit, start_at=start_at))
+        today = replace(plain, limit=limit)
+        found += _by_day(today, f"budget:{name}:", _DAY, start_at, standing, everywhere=not budget.per_site)
     return tuple(found)
 
 
@@ -184,9 +189,9 @@ def ledger_span(
     return max([*spans, *asked], default=timedelta(0))
 
 
-def _cap_charge(
+def _cap_charges(
     cap: Cap, owner: str, standing: Standing, *, campaign: str | None = None, binding: bool = True
-) -> Charge:
+) -> list[Charge]:
     after_at, start_at = _bounds(cap, standing)
     # Only one calendar period fits one row; several at once are counted from the ledger, as rolling ones are.
     ledger = after_at is not None or (cap.window.kind == "calendar" and cap.window.n > 1)
@@ -195,7 +200,7 @@ def _cap_charge(
         subject = f"{subject}:offer={standing.offer}"
     # Sites of several time zones begin the same period at several times, and what one of them gives counts for all.
     row = TallyKey(f"cap:{owner}:{cap.definition}:{subject}:")
-    return Charge(
+    charge = Charge(
         key=row if start_at is None else TallyKey(f"{row}{start_at.isoformat()}"),
         limit=cap.limit,
         counts=cap.counts,
@@ -210,6 +215,25 @@ def _cap_charge(
         binding=binding,
         lock=row if ledger else None,
     )
+    if ledger or start_at is None:
+        return [charge]
+    everywhere = cap.tz == "site" and cap.subject == "total"
+    return _by_day(charge, row, cap.window, start_at, standing, everywhere=everywhere)
+
+
+def _by_day(
+    charge: Charge, row: str, window: Window, start_at: datetime, standing: Standing, *, everywhere: bool
+) -> list[Charge]:
+    """The charge of the period that began then.
+
+    `everywhere`: what is given here counts as well for who still has yesterday, or has tomorrow already. It is judged
+    by the clocks of this place alone.
+    """
+    here = replace(charge, key=TallyKey(f"{row}{start_at.isoformat()}"), start_at=start_at)
+    others = standing.begun_elsewhere(window, start_at) if everywhere else []
+    return [here] + [
+        replace(charge, key=TallyKey(f"{row}{at.isoformat()}"), start_at=at, binding=False) for at in others
+    ]
 
 
 def _bounds(cap: Cap, standing: Standing) -> tuple[datetime | None, datetime | None]:

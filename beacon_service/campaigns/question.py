@@ -81,6 +81,7 @@ class Question(Struct, frozen=True, dict=True):
     lists: tuple[str, ...] = ()
     customer_zone: ZoneInfo | None = None  # of the phone's clocks
     organisation_zone: ZoneInfo = UTC_ZONE
+    time_zones: tuple[ZoneInfo, ...] = ()  # of all sites
     about: About = NOBODY
     groups: Mapping[str, str] = {}  # exclusion group -> the campaign that has the customer
     stock: Mapping[str, StockLevel] = {}  # by "site/product"
@@ -105,6 +106,7 @@ class Question(Struct, frozen=True, dict=True):
             self.moment.visit_started_at,
             customer_zone=self.customer_zone,
             organisation_zone=self.organisation_zone,
+            time_zones=self.time_zones,
         )
 
     def standing_of(self, campaign: Campaign) -> Standing:

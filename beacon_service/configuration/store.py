@@ -63,6 +63,8 @@ def record(session: Session, entries: Sequence[Entry], *, actor: str, at: dateti
     for entry in entries:
         if entry.kind in {"campaign", "policy"}:
             session.execute(text(_FORGET_TALLIES), {"kind": entry.kind, "owner": entry.key})
+        if entry.kind in {"site", "policy"}:
+            session.execute(text(_FORGET_PERIODS), {"kind": entry.kind, "owner": entry.key})
     return version
 
 
@@ -107,6 +109,18 @@ WHERE (
         OR :kind = 'campaign' AND starts_with(key, 'budget:' || :owner || ':')
     )
     AND (SELECT count(*) FROM (SELECT DISTINCT caps, budget FROM editions) AS different) > 1
+"""
+
+# What is given at one site counts for the days of all sites' clocks, and the organisation's. A clock that nobody had for
+# a while was not told what was given meanwhile: its periods are made anew as well.
+_FORGET_PERIODS = """
+WITH editions AS (
+    SELECT body ->> 'time_zone' AS clock FROM catalogue_log
+    WHERE kind = :kind AND key = :owner ORDER BY version DESC LIMIT 2
+)
+DELETE FROM tallies
+WHERE (starts_with(key, 'cap:') AND position('.calendar.1.' IN key) > 0 OR starts_with(key, 'budget:'))
+    AND (SELECT count(*) FROM (SELECT DISTINCT clock FROM editions) AS different) > 1
 """
 
 # As text: psycopg would decode json with Python's own, slower decoder.

@@ -217,6 +217,7 @@ class _SecondPass:
             lists=customer.lists,
             customer_zone=customer_zone,
             organisation_zone=policy.time_zone,
+            time_zones=places.time_zones,
             about=self._about(zone, moment, customer.id),
             groups={
                 name: owner

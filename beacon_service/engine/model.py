@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from beacon_service.campaigns.model import Campaign, Policy
 
 # Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
-CODE_VERSION = "6"
+CODE_VERSION = "7"
 
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -70,6 +70,7 @@ class Places:
     """Sites, floors, zones and beacons as of one version of the configuration."""
 
     sites: Mapping[SiteId, Site] = field(default_factory=_nothing)
+    time_zones: tuple[ZoneInfo, ...] = ()  # of the sites, each once
     floors: Mapping[str, Floor] = field(default_factory=_nothing)  # by "site/floor"
     zones: Mapping[ZoneKey, Zone] = field(default_factory=_nothing)
     beacons: Mapping[BeaconId, Transmitter] = field(default_factory=_nothing)
@@ -93,6 +94,9 @@ class Places:
             sites=_merged(self.sites, changes.of("site"), _site),
             floors=_merged(self.floors, changes.of("floor"), _floor),
         )
+        if changes.names("site"):
+            zones_by_name = {site.time_zone.key: site.time_zone for site in places.sites.values()}
+            places = replace(places, time_zones=tuple(zones_by_name[name] for name in sorted(zones_by_name)))
         if changes.names("floor"):
             counts = Counter(floor.site for floor in places.floors.values())
             places = replace(places, floor_counts=counts)

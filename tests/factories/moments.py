@@ -75,7 +75,7 @@ def grant(campaign="coffee", *, ago=timedelta(), at=None, outcomes=(), **fields)
 def standing(
     now=NOW, *, time_zone=AMSTERDAM, site="shop", visit_started_at=NOW - timedelta(minutes=5), **fields
 ):
-    return Standing(now, time_zone, site, visit_started_at, **fields)
+    return Standing(now, time_zone, site, visit_started_at, **{"organisation_zone": time_zone, **fields})
 
 
 def chosen(asked, *campaigns):

@@ -101,7 +101,7 @@ def _recount(ledger: Ledger, rule: Rule, limits: Mapping[int, int]) -> tuple[lis
             continue
         grant, weight = event.grant, rule.weight(event.grant)
         owner = owners.get((grant.installation, grant.seq), grant.customer)
-        stands = standing[rule.subject_of(ledger.configuration, grant, heirs.get(owner, owner))]
+        stands = standing[rule.subject_of(grant, heirs.get(owner, owner))]
         if event.change > 0:
             stands.put(grant.decided_at, weight)
         elif event.change < 0:

@@ -18,12 +18,26 @@ if TYPE_CHECKING:
     from tests.torture.world import Keys
 
 CLIENTS = 64
-PEOPLE, PHONES_EACH = 100, 3
-TIMEOUT_S = 8.0
+PHONES_EACH = 3
+TIMEOUT_S = 15.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
 # After so many tries a report is laid aside, to be sent once more at the end.
 MOST_TRIES = 6
 OUTCOMES = ["delivered", "viewed", "clicked", "dismissed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many people there are, and how often how many phones are reported by one request of a gateway."""
+
+    people: int
+    gateways: float
+    batch: int
+
+
+SMALL = Size(people=100, gateways=0.14, batch=6)
+# For as many decisions as two cores make beside the killing.
+LARGE = Size(people=1_000, gateways=0.8, batch=12)
 
 
 @dataclass(slots=True)
@@ -33,6 +47,7 @@ class Crowd:
     http: httpx2.AsyncClient
     keys: Keys
     rng: random.Random
+    size: Size = SMALL
     told: Told = field(default_factory=Told)
     phones: list[Phone] = field(default_factory=list)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -40,7 +55,7 @@ class Crowd:
 
     async def gather(self) -> None:
         """Register everybody, before anything is killed."""
-        names = [f"person-{number}" for number in range(PEOPLE) for _ in range(PHONES_EACH)]
+        names = [f"person-{number}" for number in range(self.size.people) for _ in range(PHONES_EACH)]
         lines = asyncio.Semaphore(8)
 
         async def one(name: str) -> None:
@@ -96,10 +111,10 @@ class Crowd:
         while not self.stopped.is_set():
             luck = self.rng.random()
             if luck < 0.01:
-                person = f"person-{self.rng.randrange(2 * PEOPLE)}"
+                person = f"person-{self.rng.randrange(2 * self.size.people)}"
                 await self.add_phone(person, logs_in_later=luck < 0.005)
-            elif luck < 0.15:
-                await self._with_phones(6)
+            elif luck < 0.01 + self.size.gateways:
+                await self._with_phones(self.size.batch)
             else:
                 await self._with_phones(1)
 

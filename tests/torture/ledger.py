@@ -136,6 +136,11 @@ class Configuration:
         found = bisect_right(numbers, version)
         return bodies[found - 1] if found else None
 
+    def time_zones(self, kind: str, grant: Grant) -> set[str]:
+        """Of all documents of a kind, as the grant's decision knew them."""
+        known = (self.as_of(kind, key, grant.version or 0) for one, key in self.versions if one == kind)
+        return {body.get("time_zone") or "UTC" for body in known if body is not None}
+
     def ever(self, kind: str, key: str) -> list[Body]:
         return self.versions.get((kind, key), ([], []))[1]
 

@@ -36,12 +36,20 @@ class Harvest:
     missed: tuple[str, ...]
 
 
-def plant(connection: psycopg.Connection[Any], rng: random.Random, acknowledged: Acknowledged) -> Harvest:
-    """Plant each in its own transaction on a copy of the database, look, and take it back.
+def plant(
+    connection: psycopg.Connection[Any],
+    rng: random.Random,
+    acknowledged: Acknowledged,
+    *,
+    most: int | None = None,
+) -> Harvest:
+    """Plant each, or so many drawn from them, in its own transaction on a copy of the database, look, and take it back.
 
     The copy must be clean to begin with, or nothing that is found in it can be told from what was there before.
     """
-    plants = (*PLANTS, *losses(acknowledged, rng))
+    plants = [*PLANTS, *losses(acknowledged, rng)]
+    if most is not None:
+        plants = rng.sample(plants, most)
     missed = []
     for one in plants:
         with connection.transaction(force_rollback=True):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tests.torture.world import (
     LIFETIME,
     MINUTE,
+    THIS_HOUR,
     THIS_MINUTE,
     TODAY,
     ZONES,
@@ -136,7 +137,7 @@ CAMPAIGNS = {
         priority=22,
         expires_after_s=2,
         offers=[_offer("token", codes={"pool": POOL})],
-        caps=[cap(3, "customer", MINUTE)],
+        caps=[cap(3, "customer", MINUTE), cap(600, "total", THIS_HOUR), cap(500, "total", TODAY)],
     ),
     "one-of-two": campaign(
         "entered",

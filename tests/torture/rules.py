@@ -59,11 +59,7 @@ class Rule:
     def weight(self, grant: Grant) -> int:
         return grant.cost if self.money else 1
 
-    def subject_of(self, configuration: Configuration, grant: Grant, customer: int) -> object:
-        if self.kind == "budget" and self.subject == "total" and self.window.kind == "calendar":
-            # Sites of one time zone share a day's budget.
-            site = grant.site and configuration.as_of("site", grant.site, grant.version or 0)
-            return site and site["time_zone"]
+    def subject_of(self, grant: Grant, customer: int) -> object:
         return {"customer": customer, "site": grant.site, "total": None}[self.subject]
 
     def stretch(self, configuration: Configuration, grant: Grant) -> tuple[datetime, datetime]:
@@ -71,6 +67,14 @@ class Rule:
         follows_clocks = self.window.kind == "calendar"
         time_zone = self._time_zone(configuration, grant) if follows_clocks else "UTC"
         return stretch(self.window, grant.decided_at, time_zone)
+
+    def periods(self, configuration: Configuration, grant: Grant) -> Iterator[datetime]:
+        """When those periods began that a row is kept of: what is shared by all sites, by the clocks of each."""
+        if self.tz == "site" and self.subject == "total":
+            zones = {*configuration.time_zones("site", grant), *configuration.time_zones("policy", grant)}
+            yield from {stretch(self.window, grant.decided_at, zone)[0] for zone in zones}
+        else:
+            yield self.stretch(configuration, grant)[0]
 
     def _time_zone(self, configuration: Configuration, grant: Grant) -> str:
         if self.tz == "organisation":

@@ -14,7 +14,7 @@ import httpx2
 from psycopg import sql
 
 from tests.torture import checker, findings
-from tests.torture.clients import CLIENTS, Crowd
+from tests.torture.clients import CLIENTS, SMALL, Crowd, Size
 from tests.torture.edits import edits
 from tests.torture.plant import plant
 from tests.torture.processes import Service, service
@@ -42,13 +42,16 @@ EXAMPLES = 4
 class Plan:
     seconds: float
     seed: int
+    web_processes: int = 2
+    size: Size = SMALL
+    planted: int | None = None  # how many sorts of violation are planted; None: all
 
 
 def run(plan: Plan) -> dict[str, Any]:
     """The verdict as it is printed; `passed` sums it up."""
     rng = random.Random(plan.seed)
-    say(f"seed {plan.seed}; starting database, two web processes and two workers")
-    with service() as made:
+    say(f"seed {plan.seed}; starting database, {plan.web_processes} web processes and two workers")
+    with service(web_processes=plan.web_processes) as made:
         with made.connect() as connection:
             keys = make_keys(connection)
         with httpx2.Client(base_url=made.address, timeout=30) as http:
@@ -56,7 +59,7 @@ def run(plan: Plan) -> dict[str, Any]:
         crowd, after_traffic = asyncio.run(_torment(made, keys, plan, rng))
         made.stop_programs()
         verdict = _recount(made, crowd)
-        harvest = _plant(made, crowd, rng)
+        harvest = _plant(made, crowd, plan, rng)
         if crowd.told.statuses[500]:
             say(made.web.unexpected_errors())
     every = (*after_traffic.findings, *verdict.findings)
@@ -107,7 +110,7 @@ def _passed(numbers: dict[str, Any], plan: Plan) -> bool:
 async def _torment(made: Service, keys: Keys, plan: Plan, rng: random.Random) -> tuple[Crowd, Verdict]:
     limits = httpx2.Limits(max_connections=2 * CLIENTS, max_keepalive_connections=CLIENTS)
     async with httpx2.AsyncClient(base_url=made.address, limits=limits) as http:
-        crowd = Crowd(http, keys, rng)
+        crowd = Crowd(http, keys, rng, plan.size)
         await crowd.gather()
         say(f"{len(crowd.phones)} phones are registered; {CLIENTS} clients for {plan.seconds:.0f} s")
         traffic = asyncio.create_task(crowd.traffic())
@@ -194,13 +197,13 @@ def _recount(made: Service, crowd: Crowd) -> Verdict:
     return verdict
 
 
-def _plant(made: Service, crowd: Crowd, rng: random.Random) -> Any:
+def _plant(made: Service, crowd: Crowd, plan: Plan, rng: random.Random) -> Any:
     """On a copy, so that what was recorded stays as it was."""
     names = (sql.Identifier("planted"), sql.Identifier("beacon"))
     with made.connect("postgres") as server:
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
     with made.connect("planted") as copy:
-        harvest = plant(copy, rng, crowd.told.acknowledged())
+        harvest = plant(copy, rng, crowd.told.acknowledged(), most=plan.planted)
     say(f"found {harvest.found} of {harvest.planted} planted violations")
     return harvest
 

@@ -34,7 +34,8 @@ def tallies_agree(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
                 stands = sum(change for _, change in counts(ledger, rule.counts, grant))
                 name = _name(rule, grant)
                 try:
-                    expected[name + _period(ledger, rule, grant)] += stands * rule.weight(grant)
+                    for period in _periods(ledger, rule, grant):
+                        expected[name + period] += stands * rule.weight(grant)
                 except UnjudgedError:
                     unjudged.add(name)
     for tally in ledger.tallies:
@@ -79,10 +80,10 @@ def _kept_rules(ledger: Ledger) -> set[Rule]:
     }
 
 
-def _period(ledger: Ledger, rule: Rule, grant: Grant) -> str:
+def _periods(ledger: Ledger, rule: Rule, grant: Grant) -> list[str]:
     if rule.window.kind == "calendar":
-        return rule.stretch(ledger.configuration, grant)[0].isoformat()
-    return "total" if rule.kind == "budget" else ""
+        return [start.isoformat() for start in rule.periods(ledger.configuration, grant)]
+    return ["total" if rule.kind == "budget" else ""]
 
 
 def _name(rule: Rule, grant: Grant) -> str:

@@ -207,12 +207,15 @@ def test_money_may_be_spent_to_the_last_of_it_and_comes_back(connection, forge):
     assert kinds(connection) == []
 
 
-def test_sites_of_other_time_zones_have_days_of_their_own(connection, forge):
+@pytest.mark.parametrize(("hour", "found"), [(12, ["budget"]), (14, ["budget"]), (15, [])])
+def test_a_day_over_all_sites_is_that_of_the_site_where_the_offer_is_made(connection, forge, hour, found):
+    """At 15:00 of the earlier site's day it is midnight in Tokyo, and what was given before is yesterday's there."""
     campaign = forge.campaign(budget={"per_day": 1})
-    for site, time_zone in (("tokyo", "Asia/Tokyo"), ("lisbon", "Europe/Lisbon")):
+    for site, time_zone in (("tokyo", "Asia/Tokyo"), ("reykjavik", "Atlantic/Reykjavik")):
         forge.site(time_zone, site=site)
-        forge.offer(campaign, forge.person(), site=site)
-    assert kinds(connection) == []
+    forge.offer(campaign, forge.person(), NOON_AT, site="reykjavik")
+    forge.offer(campaign, forge.person(), NOON_AT.replace(hour=hour), site="tokyo")
+    assert kinds(connection) == found
 
 
 def test_a_gap_ends_to_the_microsecond(connection, forge):

@@ -83,7 +83,8 @@ def make_site(http: httpx2.Client, keys: Keys) -> None:
 
 
 def make_annex(http: httpx2.Client, keys: Keys) -> None:
-    put(http, keys, f"/v1/sites/{ANNEX}", {"name": "Annex", "time_zone": "Europe/Amsterdam"})
+    # Its hours begin at a quarter to, and its days when it is evening at the other site.
+    put(http, keys, f"/v1/sites/{ANNEX}", {"name": "Annex", "time_zone": "Asia/Kathmandu"})
     for number in range(len(ZONES), PLACES):
         put(http, keys, f"/v1/sites/{ANNEX}/zones/z{number}", zone_body(number))
 
@@ -121,6 +122,7 @@ def cap(
 LIFETIME = {"kind": "lifetime"}
 MINUTE = {"kind": "rolling", "n": 1, "unit": "minute"}
 THIS_MINUTE = {"kind": "calendar", "n": 1, "unit": "minute"}
+THIS_HOUR = {"kind": "calendar", "n": 1, "unit": "hour"}
 TODAY = {"kind": "calendar", "n": 1, "unit": "day"}
 
 

@@ -2,7 +2,13 @@
 
 import pytest
 
-from tests.factories.catalogue import campaign_document, cap_document, policy_document, zone_document
+from tests.factories.catalogue import (
+    campaign_document,
+    cap_document,
+    policy_document,
+    site_document,
+    zone_document,
+)
 from tests.factories.shop import Shop
 
 LIFETIME = {"kind": "lifetime"}
@@ -55,3 +61,16 @@ def test_an_edit_of_the_policy_leaves_the_counts_of_a_campaign_that_is_called_po
     assert offers(shop, "first") == 1
     shop.configure(policy=policy_document(cap_document(9, subject="total")))
     assert shop.rows("SELECT used FROM tallies") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "bound", [{"caps": [cap_document(2, subject="total", window=TODAY)]}, {"budget": {"per_day": 2}}]
+)
+def test_a_clock_that_was_away_knows_what_was_given_meanwhile(shop, bound):
+    coffee = campaign_document(caps=bound.get("caps", []), budget=bound.get("budget"))
+    shop.configure(zones=[zone_document()], campaigns=[coffee])
+    assert offers(shop, "first") == 1
+    shop.configure(sites=[site_document(time_zone="Asia/Tokyo")])
+    assert offers(shop, "second") == 1
+    shop.configure(sites=[site_document()])
+    assert offers(shop, "third") == 0

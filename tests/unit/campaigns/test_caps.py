@@ -182,6 +182,34 @@ class TestSharedCounts:
         assert now.key == later.key
         assert (now.ledger, now.after_at) == (True, NOW - DAY)
 
+    def test_a_day_over_all_counts_as_well_for_sites_whose_day_began_at_another_time(self):
+        asked = campaign(caps=[total(window=TODAY)])
+        sites = (AMSTERDAM, zone_of("Asia/Tokyo"), zone_of("Europe/Paris"))
+        here, tokyo = charges(asked, (), standing(utc("2026-06-03 12:00"), time_zones=sites))
+        assert (here.start_at, here.binding) == (utc("2026-06-02 22:00"), True)
+        assert (tokyo.start_at, tokyo.binding) == (utc("2026-06-02 15:00"), False)
+        by_tokyo = charges(
+            asked, (), standing(utc("2026-06-03 12:00"), time_zone=sites[1], time_zones=sites)
+        )
+        assert [one.key for one in by_tokyo] == [tokyo.key, here.key]
+
+    def test_what_is_given_at_a_site_counts_for_what_is_given_nowhere_by_the_organisations_day(self):
+        asked = campaign(caps=[total(window=TODAY)])
+        _, nowhere = charges(asked, (), standing(organisation_zone=zone_of("UTC")))
+        (event,) = charges(asked, (), standing(time_zone=zone_of("UTC"), site=""))
+        assert nowhere.key == event.key
+
+    @pytest.mark.parametrize("tz", ["organisation", "Europe/Amsterdam"])
+    def test_where_all_follow_one_clock_there_is_one_count(self, tz):
+        asked = campaign(caps=[total(window=TODAY, tz=tz)])
+        assert len(charges(asked, (), standing(time_zones=(AMSTERDAM, zone_of("Asia/Tokyo"))))) == 1
+
+    def test_a_sites_own_day_is_nobody_elses(self):
+        asked = campaign(
+            caps=[cap_document(subject="site", window=TODAY)], budget={"per_day": 3, "per_site": True}
+        )
+        assert len(charges(asked, (), standing(time_zones=(AMSTERDAM, zone_of("Asia/Tokyo"))))) == 2
+
     def test_several_calendar_periods_at_once_are_counted_from_the_ledger_as_well(self):
         window = {"kind": "calendar", "n": 2, "unit": "day"}
         (charge,) = charged(total(window=window))
@@ -361,7 +389,7 @@ class TestWhoseCalendar:
         assert used(customers, evening, now=at_night, customer_zone=zone_of("UTC")) == 1
         assert used(customers, evening, now=at_night) == 0  # unknown: the site's
         organisations = cap(window=TODAY, tz="organisation")
-        assert used(organisations, evening, now=at_night) == 1
+        assert used(organisations, evening, now=at_night, organisation_zone=zone_of("UTC")) == 1
         assert used(organisations, evening, now=at_night, organisation_zone=AMSTERDAM) == 0
 
     @pytest.mark.parametrize(("starts", "counted_"), [("mon", 1), ("sun", 0), ("sat", 1)])
