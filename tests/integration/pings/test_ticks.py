@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from beacon_service.db import transaction
-from beacon_service.pings import store
+from beacon_service.pings import loading
 from beacon_service.worker import Worker
 from tests.factories.catalogue import campaign_document, cap_document, trigger_document, zone_document
 
@@ -83,7 +83,7 @@ def test_where_more_is_due_than_a_tick_takes_the_longest_due_come_first(cafe, en
         )
     cafe.clock.advance(minutes=1)
     with transaction(engine) as connection:
-        first, second = store.lock_due(connection, now=cafe.clock.now(), most=2)
+        first, second = loading.lock_due(connection, now=cafe.clock.now(), most=2)
     assert (first.id, second.id) == ("ben", "anna")
 
 
