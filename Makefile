@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .PHONY: help setup test demo run worker bench bench-positioning torture lint format
 
 PYTHON := .venv/bin/python
+# Many images forbid Python to keep what it has compiled; each of our processes then compiles all modules anew, which is
+# seconds of every start.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 26
