@@ -100,8 +100,9 @@ def _trigger(body: Body) -> Trigger:
         event=body.get("event"),
         absent_days=body.get("absent_days"),
         delay=timedelta(seconds=body.get("delay_s") or 0),
-        still_there=body.get("recheck") == "still_in_zone",
+        still_there=body.get("recheck") is not None,
         good_for=_seconds(body.get("good_for_s")),
+        within_m=body.get("within_m"),
     )
 
 

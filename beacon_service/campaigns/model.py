@@ -54,8 +54,14 @@ class Trigger:
     event: str | None = None  # the type of what the customer did elsewhere
     absent_days: int | None = None  # not seen for so long
     delay: timedelta = timedelta(0)  # decided so much later ...
-    still_there: bool = False  # ... if the customer is still in the zone
+    still_there: bool = False  # ... if the customer is still in the zone, or still near it
     good_for: timedelta | None = None  # and not later than so much after that
+    within_m: int | None = None  # of `approached`: how near
+
+    @property
+    def measure(self) -> int | None:
+        """What tells one dwell, or one approach, from another."""
+        return self.dwell_s if self.within_m is None else self.within_m
 
 
 @dataclass(frozen=True, slots=True)

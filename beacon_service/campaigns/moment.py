@@ -14,6 +14,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     visits: dict[str, Visit] = {}
     arms: dict[str, str] = {}  # campaign -> offered | held_out, fixed at first assignment
     groups: dict[str, str] = {}  # exclusion group -> the campaign that has this customer
+    near: dict[str, Visit] = {}  # by the key of a ring: what visits are to a zone, counted by approaches
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -31,6 +32,12 @@ class Moment(msgspec.Struct, frozen=True):
     at: datetime
     seed: int
     channel: str  # response | inbox
+    within_m: int | None = None  # of `approached`: how near
+
+    @property
+    def measure(self) -> int | None:
+        """What tells one dwell, or one approach, from another."""
+        return self.dwell_s if self.within_m is None else self.within_m
 
 
 class Waiting(msgspec.Struct, frozen=True):

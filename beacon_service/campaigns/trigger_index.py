@@ -10,7 +10,9 @@ from beacon_service.zones.model import Zone
 
 # A zone's key, or (tag, site or None for any site): what a trigger names.
 Place: TypeAlias = str | tuple[str, str | None]
-_Move: TypeAlias = tuple[Place, str, int | None]  # where, which, and after how long a stay
+# Where, which, and after how long a stay or within how many metres.
+_Move: TypeAlias = tuple[Place, str, int | None]
+_Measures: TypeAlias = Mapping[Place, frozenset[int]]
 
 
 def _nothing() -> Mapping[Any, Any]:
@@ -22,21 +24,25 @@ class TriggerIndex:
     """Made of all campaigns of a version; drafts are nobody's candidates."""
 
     _moves: Mapping[_Move, tuple[Campaign, ...]] = field(repr=False, default_factory=_nothing)
-    _dwells: Mapping[Place, frozenset[int]] = field(repr=False, default_factory=_nothing)
+    _dwells: _Measures = field(repr=False, default_factory=_nothing)
+    _nears: _Measures = field(repr=False, default_factory=_nothing)
     _elsewhere: tuple[Campaign, ...] = field(repr=False, default=())  # of events and absences, by id
 
     @classmethod
     def of(cls, campaigns: Iterable[Campaign]) -> "TriggerIndex":
         known = sorted(campaigns, key=lambda campaign: campaign.id)
         elsewhere = tuple(one for one in known if one.status == "published" and one.trigger.move is None)
-        return cls(_by_move(known), _dwell_thresholds(known), elsewhere)
+        return cls(_by_move(known), _measures(known, "dwelled"), _measures(known, "approached"), elsewhere)
 
-    def candidates(self, zone: Zone, move: str, dwell_s: int | None) -> tuple[Campaign, ...]:
-        """The campaigns whose trigger names this zone and move, by id."""
+    def candidates(self, zone: Zone, move: str, measure: int | None) -> tuple[Campaign, ...]:
+        """The campaigns whose trigger names this zone and move, by id.
+
+        `measure`: the seconds of a dwell, or the metres of an approach.
+        """
         found = {
             campaign.id: campaign
             for place in _places(zone)
-            for campaign in self._moves.get((place, move, dwell_s), ())
+            for campaign in self._moves.get((place, move, measure), ())
         }
         return tuple(found[campaign_id] for campaign_id in sorted(found))
 
@@ -52,6 +58,12 @@ class TriggerIndex:
         """The thresholds that a stay in the zone arms: its own and published campaigns', ascending."""
         thresholds = set(zone.dwell_s).union(*(self._dwells.get(place, ()) for place in _places(zone)))
         return tuple(sorted(thresholds))
+
+    def nears(self, zone: Zone) -> tuple[int, ...]:
+        """From how many metres published campaigns want to know who approaches the zone, ascending."""
+        if not self._nears or zone.sensitive:
+            return ()
+        return tuple(sorted(frozenset().union(*(self._nears.get(place, ()) for place in _places(zone)))))
 
 
 def _places(zone: Zone) -> list[Place]:
@@ -69,16 +81,18 @@ def _by_move(campaigns: Iterable[Campaign]) -> Mapping[_Move, tuple[Campaign, ..
         if campaign.status in {"draft", "archived"} or campaign.trigger.move is None:
             continue
         for place in _named(campaign.trigger):
-            key: _Move = (place, campaign.trigger.move, campaign.trigger.dwell_s)
+            key: _Move = (place, campaign.trigger.move, campaign.trigger.measure)
             index[key] = (*index.get(key, ()), campaign)
     return MappingProxyType(index)
 
 
-def _dwell_thresholds(campaigns: Iterable[Campaign]) -> Mapping[Place, frozenset[int]]:
-    thresholds: dict[Place, frozenset[int]] = {}
+def _measures(campaigns: Iterable[Campaign], move: str) -> _Measures:
+    """By place, the seconds or metres that published campaigns of that move wait for."""
+    measures: dict[Place, frozenset[int]] = {}
     for campaign in campaigns:
-        if campaign.status != "published" or campaign.trigger.dwell_s is None:
+        measure = campaign.trigger.measure
+        if campaign.status != "published" or campaign.trigger.move != move or measure is None:
             continue
         for place in _named(campaign.trigger):
-            thresholds[place] = thresholds.get(place, frozenset()) | {campaign.trigger.dwell_s}
-    return MappingProxyType(thresholds)
+            measures[place] = measures.get(place, frozenset()) | {measure}
+    return MappingProxyType(measures)

@@ -17,10 +17,12 @@ from beacon_service.campaigns.waiting import ABSENCE, delayed, event_move, held
 from beacon_service.campaigns.writing import NOBODY, About
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Due, Event, Followed, Mover, Ping, Tick, Told, World
+from beacon_service.engine.nearing import APPROACHED, is_still_near, joined, moment_near
 from beacon_service.hours import zone_of
 from beacon_service.ids import derived_uuid, derived_uuid7
+from beacon_service.positioning.rings import zone_of_ring
 from beacon_service.visits.join import join
-from beacon_service.visits.model import Move, Visit
+from beacon_service.visits.model import Move, Nearing, Visit
 from beacon_service.zones.model import Zone, ZoneKey, split_zone_key, zone_key
 
 _NOTHING_TOLD = Told()
@@ -43,7 +45,7 @@ def ask(catalogue: Catalogue, world: World, moment: Moment, now: datetime, share
     second = _SecondPass(catalogue, world, now, shared, dict(world.memories))
     zone = catalogue.places.zones[zone_key(moment.site, moment.zone)]
     silent = zone.sensitive or second.is_in_sensitive_zone(moment.customer_key)
-    candidates = () if silent else catalogue.programme.triggers.candidates(zone, moment.move, moment.dwell_s)
+    candidates = () if silent else catalogue.programme.triggers.candidates(zone, moment.move, moment.measure)
     return decide(second.question(zone, moment), candidates)
 
 
@@ -69,7 +71,7 @@ class _SecondPass:
     def tell(self, one: Followed) -> Told:
         if isinstance(one.cause, Due):
             return self._tell_due(one.cause)
-        if not one.moves:
+        if not one.moves and not one.near:
             return _NOTHING_TOLD
         installation = self.world.installations[one.cause.installation_key]
         events: list[Event] = []
@@ -89,6 +91,8 @@ class _SecondPass:
             candidates = self.catalogue.programme.triggers.candidates(zone, move.type, move.dwell_s)
             if candidates:
                 chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
+        for nearing in one.near:
+            chances += self._come_near(installation, one.cause, nearing)
         if not chances or self.is_in_sensitive_zone(installation.customer_key):
             return Told(tuple(events))
         return self._decide_all(tuple(events), chances)
@@ -120,15 +124,18 @@ class _SecondPass:
     def _still_triggers(self, campaign: Campaign, moment: Moment, zone: Zone | None) -> bool:
         """Whether the campaign, as it is now, speaks of such moments at all: an edit binds what waits as well."""
         if zone is not None:
-            found = self.catalogue.programme.triggers.candidates(zone, moment.move, moment.dwell_s)
+            found = self.catalogue.programme.triggers.candidates(zone, moment.move, moment.measure)
             return any(one.id == campaign.id for one in found)
         if campaign.trigger.event is not None:
             return moment.move == event_move(campaign.trigger.event)
         return campaign.trigger.absent_days is not None and moment.move == ABSENCE
 
     def _still_so(self, moment: Moment) -> bool:
-        """Whether the customer is still in the zone; or, of an absence, still away."""
+        """Whether the customer is still in the zone, or near it; or, of an absence, still away."""
         visits = self.memories[moment.customer_key].visits
+        if moment.within_m is not None:
+            zone = self.catalogue.places.zones[zone_key(moment.site, moment.zone)]
+            return is_still_near(self.memories[moment.customer_key], zone, moment.within_m)
         if moment.zone:
             visit = visits.get(zone_key(moment.site, moment.zone))
             return visit is not None and visit.open > 0
@@ -147,6 +154,20 @@ class _SecondPass:
             del visits[move.zone]
         self.memories[customer_key] = msgspec.structs.replace(memory, visits=visits)
         return visit if is_moment else None, visits[site]
+
+    def _come_near(self, installation: Installation, cause: Mover, nearing: Nearing) -> list[_Chance]:
+        """Counts what moved of a ring; the chance that it makes, if somebody came near whom campaigns wait for."""
+        key, (around, within_m) = installation.customer_key, zone_of_ring(nearing.move.zone)
+        zone = self.catalogue.places.zones.get(around)
+        memory = self.memories.get(key) or self.world.memories[key]
+        self.memories[key], coming = joined(memory, nearing, zone)
+        if coming is None or zone is None or zone.sensitive or not installation.location:
+            return []
+        candidates = self.catalogue.programme.triggers.candidates(zone, APPROACHED, within_m)
+        if not candidates:
+            return []
+        name = derived_uuid("moment", *_name(cause, "ping", nearing.move))
+        return [_Chance(zone, moment_near(name, installation, cause, memory, coming), candidates)]
 
     def is_in_sensitive_zone(self, customer_key: int) -> bool:
         """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
@@ -169,11 +190,11 @@ class _SecondPass:
         )
 
     def _decide_all(self, events: tuple[Event, ...], chances: Sequence[_Chance]) -> Told:
-        """Deepest zone first, at most one offer for all of them; what is delayed waits."""
+        """Deepest zone first, those one is near last; at most one offer for all of them; what is delayed waits."""
         decisions: list[Decision] = []
         waiting: list[Waiting] = []
         offered = any_held = False
-        for zone, moment, candidates in sorted(chances, key=lambda chance: -chance.zone.depth):
+        for zone, moment, candidates in sorted(chances, key=_turn):
             question = self.question(zone, moment)
             later = [campaign for campaign in candidates if campaign.trigger.delay]
             now = [campaign for campaign in candidates if not campaign.trigger.delay]
@@ -268,6 +289,12 @@ class _SecondPass:
         """Whoever speaks first of a group has the customer; being held out by it is an assignment too."""
         campaigns = [self.catalogue.programme.campaigns[grant.campaign] for grant in decision.grants]
         return {campaign.group: campaign.id for campaign in campaigns if campaign.group is not None}
+
+
+def _turn(chance: _Chance) -> tuple[bool, int, int]:
+    """What one is in says more than what one is near; of that, the nearest says most."""
+    within_m = chance.moment.within_m
+    return within_m is not None, -chance.zone.depth, within_m or 0
 
 
 def _moment(name: tuple[object, ...], event: Event, cause: Mover, visit: Visit, site_visit: Visit) -> Moment:

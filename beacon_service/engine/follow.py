@@ -9,8 +9,10 @@ import msgspec
 from beacon_service.customers.model import Installation
 from beacon_service.engine.model import Catalogue, Followed, Mover, Tick, World
 from beacon_service.positioning.locate import Remembered, Sensed, locate_all, sense
+from beacon_service.positioning.rings import Near
 from beacon_service.visits.advance import advance, fire
-from beacon_service.visits.model import Move, Presence
+from beacon_service.visits.approach import approach, fire_near
+from beacon_service.visits.model import Move, Nearing, Presence
 from beacon_service.visits.screen import ACCEPTED, Verdict, screen
 from beacon_service.zones.model import Located
 
@@ -36,7 +38,8 @@ def follow(
             for cause in wave.values()
         ]
         located = locate_all(catalogue.places, [one.sensed for one in sensed])
-        for place, one, where in zip(wave, sensed, located, strict=True):
+        near = catalogue.rings.nearness(located)
+        for place, one, where in zip(wave, sensed, zip(located, near, strict=True), strict=True):
             followed[place] = _advance(catalogue, one, where, presences, now)
     changed = {
         key: presence
@@ -53,6 +56,7 @@ class _Halfway(NamedTuple):
     verdict: Verdict
     moves: tuple[tuple[Move, str], ...] = ()
     sensed: Sensed = NOTHING
+    near: tuple[Nearing, ...] = ()
 
 
 def _waves(causes: Sequence[Mover]) -> list[dict[int, Mover]]:
@@ -78,8 +82,8 @@ def _sense(
     """Screen, and fire the timers that were due before; what a rejected ping says is looked at no further."""
     before = presences[installation.key]
     if isinstance(cause, Tick):
-        presences[installation.key], moves = fire(before, cause.until_at, catalogue.places)
-        return _Halfway(cause, ACCEPTED, _timed(moves))
+        presences[installation.key], moves, near = _fire(catalogue, before, cause.until_at)
+        return _Halfway(cause, ACCEPTED, _timed(moves), near=near)
     verdict = screen(
         before,
         at=cause.at,
@@ -89,10 +93,18 @@ def _sense(
     )
     if verdict.status != "accepted":
         return _Halfway(cause, verdict)
-    presences[installation.key], moves = fire(before, cause.at, catalogue.places)
+    presences[installation.key], moves, near = _fire(catalogue, before, cause.at)
     remembered = Remembered(before.heard, before.belief, before.rest, installation.model)
     sensed = sense(catalogue.places, remembered, cause.sightings, cause.position, cause.at)
-    return _Halfway(cause, verdict, _timed(moves), sensed)
+    return _Halfway(cause, verdict, _timed(moves), sensed, near)
+
+
+def _fire(
+    catalogue: Catalogue, before: Presence, until: datetime
+) -> tuple[Presence, tuple[Move, ...], tuple[Nearing, ...]]:
+    presence, moves = fire(before, until, catalogue.places)
+    presence, near = fire_near(presence, until)
+    return presence, moves, near
 
 
 def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
@@ -100,14 +112,22 @@ def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
 
 
 def _advance(
-    catalogue: Catalogue, halfway: _Halfway, located: Located, presences: dict[int, Presence], now: datetime
+    catalogue: Catalogue,
+    halfway: _Halfway,
+    where: tuple[Located, Sequence[Near]],
+    presences: dict[int, Presence],
+    now: datetime,
 ) -> Followed:
     cause, verdict = halfway.cause, halfway.verdict
     if isinstance(cause, Tick) or verdict.status != "accepted":
-        return Followed(cause, verdict.status, verdict.reasons, moves=halfway.moves)
-    moved, moves = advance(
-        presences[cause.installation_key], located, cause.at, catalogue.places, catalogue.dwells
-    )
+        return Followed(cause, verdict.status, verdict.reasons, moves=halfway.moves, near=halfway.near)
+    located, _ = where
+    before, nearings = presences[cause.installation_key], halfway.near
+    moved, moves = advance(before, located, cause.at, catalogue.places, catalogue.dwells)
+    if catalogue.rings or before.rings:
+        near = None if located.source == "none" else where[1]
+        moved, made = approach(before, moved, near, cause.at, catalogue.rings)
+        nearings = (*nearings, *made)
     presences[cause.installation_key] = msgspec.structs.replace(
         moved,
         heard=halfway.sensed.heard,
@@ -117,4 +137,5 @@ def _advance(
         offset_ms=cause.offset_ms,
         ping=(cause.received_on, cause.ping_id),
     )
-    return Followed(cause, verdict.status, (), located, (*halfway.moves, *((move, "ping") for move in moves)))
+    moves_made = (*halfway.moves, *((move, "ping") for move in moves))
+    return Followed(cause, verdict.status, (), located, moves_made, nearings)

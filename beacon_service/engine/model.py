@@ -1,7 +1,7 @@
 """What the engine takes and gives. Values only."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 from uuid import UUID
@@ -15,7 +15,8 @@ from beacon_service.campaigns.moment import Memory, Waiting
 from beacon_service.campaigns.programme import Programme
 from beacon_service.campaigns.question import Shared
 from beacon_service.customers.model import Customer, Installation
-from beacon_service.visits.model import Move, Presence
+from beacon_service.positioning.rings import Rings
+from beacon_service.visits.model import Move, Nearing, Presence
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.model import (
     NOWHERE,
@@ -44,6 +45,7 @@ class Catalogue:
     programme: Programme
     dwells: Mapping[ZoneKey, tuple[int, ...]]  # thresholds to arm at entry: the zone's own and its campaigns'
     span: timedelta | None  # how far back caps read a customer's ledger; None: to its beginning
+    rings: Rings = field(default_factory=Rings)  # around the zones that campaigns want to know who approaches
 
     @classmethod
     def of(cls, version: int, places: Places, programme: Programme) -> "Catalogue":
@@ -58,7 +60,8 @@ class Catalogue:
             gaps=[one.min_gap for one in binding],
             silences=[one.suppression for one in binding],
         )
-        return cls(version, places, programme, dwells, span)
+        near = ((zone, one) for zone in places.zones.values() for one in programme.triggers.nears(zone))
+        return cls(version, places, programme, dwells, span, Rings(near, places.floor_counts))
 
     def ledger_since(self, now: datetime) -> datetime:
         return _BEGINNING if self.span is None else now - self.span
@@ -115,6 +118,7 @@ class Followed(msgspec.Struct, frozen=True):
     reasons: tuple[str, ...] = ()
     located: Located = NOWHERE
     moves: tuple[tuple[Move, str], ...] = ()  # with what made it: ping | timer
+    near: tuple[Nearing, ...] = ()  # what moved of rings, which only campaigns are told of
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -122,10 +122,10 @@ def _move(
     now: datetime,
 ) -> None:
     memories = store.memories(connection, [origin.key, target.key])
-    stays = store.presence(connection, installation.key).stays
+    presence = store.presence(connection, installation.key)
     sensitive = store.sensitive_zones(connection)
-    store.save_memory(connection, origin.key, without_stays(memories[origin.key], stays, sensitive))
-    store.save_memory(connection, target.key, with_stays(memories[target.key], stays))
+    store.save_memory(connection, origin.key, without_stays(memories[origin.key], presence, sensitive))
+    store.save_memory(connection, target.key, with_stays(memories[target.key], presence))
     store.unite_seen(connection, origin.key, target.key)
     # What waits on the phone is the former customer's: it must be said neither to the one nor of the other.
     customer_store.end_waiting(connection, installation.key)

@@ -79,7 +79,7 @@ ERASE = (
     ),
     # What remains of a decision is what grants and outcomes refer to; its site stands in the ledger too.
     (
-        "UPDATE decisions SET zone = '', move = '', dwell_s = NULL, visit = 0, at = decided_at,"
+        "UPDATE decisions SET zone = '', move = '', dwell_s = NULL, within_m = NULL, visit = 0, at = decided_at,"
         " offer = NULL, reasons = '{}', counts = '[]', draws = '{}', refusals = '[]', scores = '{}',"
         " ping_received_on = NULL, ping_id = NULL"
         " WHERE customer_key = ANY(%(keys)s::bigint[])"
@@ -118,7 +118,7 @@ EXPORT: Mapping[str, str] = {
     " AND p.customer_key = ANY(%(keys)s::bigint[]) ORDER BY p.seq, p.ping_id",
     "moves": "SELECT event_id, site, zone, type, dwell_s, at FROM moves"
     " WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY event_id",
-    "decisions": "SELECT decision_id, site, zone, move, at, decided_at, campaign, offer, channel, expires_at,"
+    "decisions": "SELECT decision_id, site, zone, move, within_m, at, decided_at, campaign, offer, channel, expires_at,"
     " reasons FROM decisions WHERE customer_key = ANY(%(keys)s::bigint[]) ORDER BY decision_id",
     "waiting": "SELECT w.campaign, w.due_at, i.id AS installation_id, w.body -> 'moment' ->> 'site' AS site,"
     " w.body -> 'moment' ->> 'zone' AS zone, w.body -> 'moment' ->> 'move' AS move,"

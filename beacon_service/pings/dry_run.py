@@ -18,6 +18,7 @@ from beacon_service.pings import loading
 from beacon_service.pings.records import Presented
 from beacon_service.pings.settle import MOST_ROUNDS
 from beacon_service.pings.tallies import TallyLocks
+from beacon_service.positioning.rings import ring_key
 from beacon_service.zones.model import zone_key
 
 PHONE = """
@@ -38,6 +39,7 @@ class Rehearsal(NamedTuple):
     zone: str
     move: str
     dwell_s: int | None
+    within_m: int | None
     visit: int | None
     attributes: Mapping[str, Any] | None
 
@@ -90,8 +92,12 @@ def _with_attributes(world: World, customer_key: int, attributes: Mapping[str, A
 
 
 def _moment(asked: Rehearsal, phone: Presented, memory: Memory, now: datetime) -> Moment:
-    here = memory.visits.get(zone_key(asked.site, asked.zone))
-    number = 1 if here is None else here.number + (asked.move == "entered" and not here.open)
+    zone = zone_key(asked.site, asked.zone)
+    if asked.within_m is None:
+        here, anew = memory.visits.get(zone), asked.move == "entered"
+    else:
+        here, anew = memory.near.get(ring_key(zone, asked.within_m)), True
+    number = 1 if here is None else max(1, here.number + (anew and not here.open))
     site = memory.visits.get(asked.site)
     return Moment(
         key=derived_uuid("moment", "rehearsed", phone.key, asked.zone, asked.move, now.isoformat()),
@@ -101,6 +107,7 @@ def _moment(asked: Rehearsal, phone: Presented, memory: Memory, now: datetime) -
         zone=asked.zone,
         move=asked.move,
         dwell_s=asked.dwell_s,
+        within_m=asked.within_m,
         visit=asked.visit or number,
         visit_started_at=site.started_at if site is not None and site.open else now,
         at=now,

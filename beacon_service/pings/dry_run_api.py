@@ -17,6 +17,7 @@ from beacon_service.db import db, transaction
 from beacon_service.pings.answer import OfferOut
 from beacon_service.pings.api import CATALOGUE
 from beacon_service.pings.dry_run import Rehearsal, rehearse
+from beacon_service.positioning.rings import LARGEST_WITHIN_M, SMALLEST_WITHIN_M
 
 if TYPE_CHECKING:
     from beacon_service.pings.catalogue import CatalogueCache
@@ -30,18 +31,25 @@ class DryRunIn(Document):
     customer_id: Id
     site: Id
     zone: Id
-    move: Literal["entered", "dwelled", "exited"] = "entered"
+    move: Literal["entered", "dwelled", "exited", "approached"] = "entered"
     dwell_s: Annotated[int, Field(ge=1, le=LONGEST_DWELL_S)] | None = None
+    within_m: Annotated[int, Field(ge=SMALLEST_WITHIN_M, le=LARGEST_WITHIN_M)] | None = Field(
+        default=None, description="Of approached: as the campaigns say that are asked about."
+    )
     visit: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
-        default=None, description="The how-manieth visit to the zone. Left out: as it would be."
+        default=None, description="The how-manieth visit to the zone, or approach. Left out: as it would be."
     )
     at: Instant | None = Field(default=None, description="When. Left out: now.")
     attributes: dict[str, Any] | None = Field(default=None, description="Instead of the customer's own.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        found = []
         if (self.move == "dwelled") != (self.dwell_s is not None):
-            refuse("moment", [Flaw(("dwell_s",), "belongs to dwelled", "Send both, or neither.")])
+            found.append(Flaw(("dwell_s",), "belongs to dwelled", "Send both, or neither."))
+        if (self.move == "approached") != (self.within_m is not None):
+            found.append(Flaw(("within_m",), "belongs to approached", "Send both, or neither."))
+        refuse("moment", found)
         return self
 
 

@@ -118,6 +118,7 @@ def save_decisions(
         "zones": [moment.zone or None for moment in moments],
         "moves": [moment.move for moment in moments],
         "dwells": [moment.dwell_s for moment in moments],
+        "withins": [moment.within_m for moment in moments],
         "visits": [moment.visit for moment in moments],
         "ats": [moment.at for moment in moments],
         "seeds": [moment.seed for moment in moments],

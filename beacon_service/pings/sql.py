@@ -196,21 +196,22 @@ WITH granted AS (
 INSERT INTO decisions (
     decision_id, moment_key, seq, customer_key, installation_key, site, zone, move, dwell_s, visit, at, decided_at,
     catalogue_version, code_version, seed, campaign, revision, offer_id, offer, channel, expires_at, reasons,
-    counts, draws, refusals, scores, ping_received_on, ping_id)
+    counts, draws, refusals, scores, ping_received_on, ping_id, within_m)
 SELECT decision_id, moment_key, currval('step_seq') + place, customer_key, installation_key, site, zone, move,
     dwell_s, visit, at, %(now)b::timestamptz, %(version)b::bigint, %(code)b::text, seed, campaign, revision,
-    offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores, ping_received_on, ping_id
+    offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores, ping_received_on, ping_id, within_m
 FROM unnest(
     %(ids)b::uuid[], %(moments)b::uuid[], %(places)b::bigint[], %(customers)b::bigint[],
     %(installations)b::bigint[], %(sites)b::text[], %(zones)b::text[], %(moves)b::text[], %(dwells)b::integer[],
     %(visits)b::integer[], %(ats)b::timestamptz[], %(seeds)b::bigint[], %(campaigns)b::text[],
     %(revisions)b::integer[], %(offer_ids)b::text[], %(offers)b::jsonb[], %(channels)b::text[],
     %(expires)b::timestamptz[], %(reasons)b::jsonb[], %(counts)b::jsonb[], %(draws)b::jsonb[],
-    %(refusals)b::jsonb[], %(scores)b::jsonb[], %(ping_days)b::date[], %(ping_ids)b::text[]
+    %(refusals)b::jsonb[], %(scores)b::jsonb[], %(ping_days)b::date[], %(ping_ids)b::text[],
+    %(withins)b::integer[]
 ) AS given (
     decision_id, moment_key, place, customer_key, installation_key, site, zone, move, dwell_s, visit, at, seed,
     campaign, revision, offer_id, offer, channel, expires_at, reasons, counts, draws, refusals, scores,
-    ping_received_on, ping_id)
+    ping_received_on, ping_id, within_m)
 """
 
 # The check `used <= ceiling` is the last word: it fails the whole transaction if the engine was wrong.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-MOMENT = ("site", "zone", "move", "dwell_s", "visit", "at")
+MOMENT = ("site", "zone", "move", "dwell_s", "within_m", "visit", "at")
 HEAD = (
     "decision_id",
     "customer_id",

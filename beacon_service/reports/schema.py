@@ -60,6 +60,7 @@ class DecisionItem(BaseModel):
     zone: str | None
     move: str
     dwell_s: int | None
+    within_m: int | None = Field(description="Of approached: from how far.")
     campaign: str | None
     offer: str | None = Field(description="The offer's title.")
     channel: str | None
@@ -120,6 +121,7 @@ class MomentOut(BaseModel):
     zone: str | None
     move: str
     dwell_s: int | None
+    within_m: int | None = Field(description="Of approached: from how far.")
     visit: int
     at: datetime
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 DECISION = """
 SELECT d.decision_id, d.at, d.decided_at, c.id AS customer_id, i.id AS installation_id, d.site, d.zone,
-    d.move, d.dwell_s, d.visit, d.campaign, d.revision, d.offer, d.channel, d.expires_at, d.reasons, d.counts,
-    d.draws, d.refusals, d.scores, d.seed, d.moment_key, d.catalogue_version, d.code_version, d.installation_key,
-    d.ping_received_on, d.ping_id, c.erased_at IS NOT NULL AS erased
+    d.move, d.dwell_s, d.within_m, d.visit, d.campaign, d.revision, d.offer, d.channel, d.expires_at, d.reasons,
+    d.counts, d.draws, d.refusals, d.scores, d.seed, d.moment_key, d.catalogue_version, d.code_version,
+    d.installation_key, d.ping_received_on, d.ping_id, c.erased_at IS NOT NULL AS erased
 FROM decisions AS d
 LEFT JOIN customers AS c ON c.key = d.customer_key
 LEFT JOIN installations AS i ON i.key = d.installation_key
@@ -44,7 +44,7 @@ WHERE installation_key = %(installation_key)s AND ping_id = %(ping_id)s AND rece
 # Ids are UUIDv7 of the time of recording, so the primary key is the order of a feed.
 DECISIONS = """
 SELECT d.decision_id, d.at, d.decided_at, c.id AS customer_id, i.id AS installation_id, d.site, d.zone,
-    d.move, d.dwell_s, d.campaign, d.offer ->> 'title' AS offer, d.channel, d.reasons
+    d.move, d.dwell_s, d.within_m, d.campaign, d.offer ->> 'title' AS offer, d.channel, d.reasons
 FROM decisions AS d
 LEFT JOIN customers AS c ON c.key = d.customer_key
 LEFT JOIN installations AS i ON i.key = d.installation_key

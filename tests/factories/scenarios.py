@@ -247,9 +247,9 @@ class Scenario(Struct, forbid_unknown_fields=True):
             body["position"] = fix | {"floor": ping.floor, "mocked": ping.mocked}
         return body
 
-    def moment(self, phone, move, zone, dwell_s, at):
-        """`30 anna dwelled(30) cafe`"""
-        threshold = f"({dwell_s})" if dwell_s else ""
+    def moment(self, phone, move, zone, measure, at):
+        """`30 anna dwelled(30) cafe`, `30 anna approached(150) cafe`"""
+        threshold = f"({measure})" if measure else ""
         return f"{(at - self.start_at).total_seconds():g} {phone} {move}{threshold} {zone}"
 
     def run(self, post, tick, report):

@@ -20,7 +20,7 @@ def events(scenario, live):
 
 def decisions(scenario, live):
     found = live.rows(
-        "SELECT i.id, move, zone, dwell_s, at, campaign, reasons, coalesce(channel, 'response')"
+        "SELECT i.id, move, zone, coalesce(dwell_s, within_m), at, campaign, reasons, coalesce(channel, 'response')"
         " FROM decisions JOIN installations i ON i.key = installation_key"
     )
     told = [Decided(scenario.moment(*row[:5]), *row[5:]) for row in found]
@@ -29,7 +29,7 @@ def decisions(scenario, live):
 
 def offers(scenario, live):
     found = live.rows(
-        "SELECT i.id, move, zone, dwell_s, at, offer"
+        "SELECT i.id, move, zone, coalesce(dwell_s, within_m), at, offer"
         " FROM decisions JOIN installations i ON i.key = installation_key"
     )
     return [(scenario.moment(*row[:5]), row[5]) for row in found if row[5] is not None]

@@ -26,7 +26,7 @@ def decisions(scenario, memory):
     for decision in memory.decisions:
         moment = decision.moment
         at = scenario.moment(
-            names[moment.installation_key], moment.move, moment.zone, moment.dwell_s, moment.at
+            names[moment.installation_key], moment.move, moment.zone, moment.measure, moment.at
         )
         channel = decision.channel or "response"
         told.append(Decided(at, decision.campaign, decision.reasons, channel))
@@ -37,7 +37,7 @@ def offers(scenario, memory):
     names = {one.key: name for name, one in memory.installations.items()}
     for decision in memory.decisions:
         moment = decision.moment
-        at = (names[moment.installation_key], moment.move, moment.zone, moment.dwell_s, moment.at)
+        at = (names[moment.installation_key], moment.move, moment.zone, moment.measure, moment.at)
         if decision.offer is not None:
             yield scenario.moment(*at), asdict(decision.offer)
 

@@ -13,7 +13,7 @@ from beacon_service.identity.merge import (
     with_stays,
     without_stays,
 )
-from beacon_service.visits.model import Stay, Visit
+from beacon_service.visits.model import Presence, Stay, Visit
 
 NOON = datetime(2026, 6, 3, 12, tzinfo=UTC)
 
@@ -88,19 +88,48 @@ def stay(zone="shop/cafe", state="inside"):
 
 def test_a_phone_that_goes_over_takes_its_open_stays_along():
     before = Memory(visits={"shop/cafe": visit(2, open_=1), "shop": visit(2, open_=1)})
-    after = without_stays(before, [stay()], sensitive=frozenset())
+    after = without_stays(before, Presence(stays=(stay(),)), sensitive=frozenset())
     assert after.visits == {"shop/cafe": visit(2, left=7), "shop": visit(2, left=7)}
-    heir = with_stays(Memory(), [stay()])
+    heir = with_stays(Memory(), Presence(stays=(stay(),)))
     assert heir.visits == {"shop/cafe": visit(1, open_=1), "shop": visit(1, open_=1)}
 
 
+def test_nearness_goes_along_apart_from_visits():
+    phone = Presence(near=(stay("shop/cafe~150"), stay("shop/clinic~150"), stay("shop/bar~150", "entering")))
+    rings = ("shop/cafe~150", "shop/clinic~150")
+    before = Memory(near={ring: visit(2, open_=1) for ring in rings})
+    after = without_stays(before, phone, sensitive=frozenset({"shop/clinic"}))
+    assert (after.near, after.visits) == ({"shop/cafe~150": visit(2, left=7)}, {})
+    heir = with_stays(Memory(), phone)
+    assert (heir.near, heir.visits) == (dict.fromkeys(rings, visit(1, open_=1)), {})
+
+
+@pytest.mark.parametrize(
+    ("named", "anonymous", "number", "counted"),
+    [
+        (visit(3, open_=1), visit(1, open_=1), 3, True),
+        (visit(3, open_=1), replace(visit(0, open_=1), counted=False), 3, True),
+        (replace(visit(3, open_=1), counted=False), replace(visit(2, open_=1), counted=False), 5, False),
+        (visit(3, started=-100, left=-90), replace(visit(1, open_=1), counted=False), 4, False),
+    ],
+)
+def test_approaches_of_both_add_up_and_one_that_both_phones_made_is_one(named, anonymous, number, counted):
+    near = merged_memory(
+        Memory(near={"shop/cafe~150": named}), Memory(near={"shop/cafe~150": anonymous})
+    ).near
+    both = near["shop/cafe~150"]
+    assert (both.number, both.counted) == (number, counted)
+
+
 def test_a_stay_that_was_not_yet_confirmed_was_no_visit():
-    assert with_stays(Memory(), [stay(state="entering")]) == Memory()
+    assert with_stays(Memory(), Presence(stays=(stay(state="entering"),))) == Memory()
 
 
 def test_of_a_stay_in_a_sensitive_zone_nothing_remains():
     before = Memory(visits={"shop/clinic": visit(1, open_=1), "shop": visit(1, open_=1)})
-    after = without_stays(before, [stay("shop/clinic")], sensitive=frozenset({"shop/clinic"}))
+    after = without_stays(
+        before, Presence(stays=(stay("shop/clinic"),)), sensitive=frozenset({"shop/clinic"})
+    )
     assert after.visits.keys() == {"shop"}
 
 
