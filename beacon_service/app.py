@@ -39,6 +39,7 @@ from beacon_service.safety import refuse_unsafe
 from beacon_service.service import Service
 from beacon_service.settings import Settings, libpq_url
 from beacon_service.web import StrictRequest, access_log, body, openapi, problems
+from beacon_service.web.route import Route
 from beacon_service.zones import api as zones
 from beacon_service.zones import beacons_api as beacons
 
@@ -94,6 +95,7 @@ class BeaconApp(APIFlask):
     """APIFlask with our way of reading bodies and of describing what may come back."""
 
     request_class = StrictRequest
+    url_rule_class = Route
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view or hook of ours is a coroutine; Flask would look at each, a dozen times a request."""
