@@ -96,7 +96,12 @@ def wing(x_m):
     return WINGS[int(x_m / WING_M)]
 
 
+# What an hour runs through is what a minute runs through below, and counting its lines takes longer than the hour.
+uncounted = pytest.mark.no_cover
+
+
 # Up to a metre from the border of two wings; eight transmitters tell a place within four.
+@uncounted
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("x_m", [5, 10, 15, 17, 19, 21, 23, 25, 30, 39, 41, 50, 55])
 def test_who_lies_still_for_an_hour_changes_no_zone(catalogue, x_m, seed):
@@ -107,6 +112,7 @@ def test_who_lies_still_for_an_hour_changes_no_zone(catalogue, x_m, seed):
     assert phone.changes
 
 
+@uncounted
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("x_m", [5, 10, 15, 17, 19, 21, 23, 25, 30, 39, 41, 50, 55])
 def test_nor_does_who_is_located_by_beacons(unsurveyed, x_m, seed):
@@ -126,6 +132,7 @@ def test_who_lies_well_inside_is_held_to_be_there(catalogue, x_m, seed):
     assert len(phone.changes) <= 3
 
 
+@uncounted
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("located_by", "seconds"), [("catalogue", 12), ("unsurveyed", 20)])
 def test_who_has_rested_for_an_hour_and_walks_off_is_noticed_within_seconds(
