@@ -19,7 +19,7 @@ from beacon_service.customers.events import in_days
 from beacon_service.visits.model import Visit
 
 Rule: TypeAlias = Mapping[str, Any]
-Test: TypeAlias = Callable[[Any, Any], bool]
+Test: TypeAlias = Callable[[Any], bool]  # of what is held
 Path: TypeAlias = tuple[str | int, ...]
 Named: TypeAlias = Mapping[str, Predicate]  # audiences by their ids
 
@@ -116,10 +116,8 @@ def _not(part: Predicate) -> Predicate:
 
 
 def _attribute(rule: Rule) -> Predicate:
-    test, attribute, value = TESTS[rule["op"]], rule["attribute"], rule.get("value", True)
-    if rule["op"] == "in":
-        test, value = _among, frozenset((_kind(one), one) for one in value)
-    return lambda person: test(person.attributes.get(attribute, _ABSENT), value)
+    test, attribute = TESTS[rule["op"]](rule.get("value", True)), rule["attribute"]
+    return lambda person: test(person.attributes.get(attribute, _ABSENT))
 
 
 def _consent(rule: Rule) -> Predicate:
@@ -200,48 +198,68 @@ KINDS: Mapping[str, Callable[[Rule], Predicate]] = {
 }
 
 
-def _kind(value: Any) -> type | None:
-    """What a value can be compared with; None: with nothing but its like."""
-    if isinstance(value, bool):
-        return bool
-    if isinstance(value, int | float):
-        return float
-    return str if isinstance(value, str) else None
+# What a value of JSON can be compared with, by its type; all others are like nothing but themselves.
+_KINDS: Mapping[type, type] = {bool: bool, int: float, float: float, str: str}
+_kind = _KINDS.get
 
 
-def _equal(held: Any, value: Any) -> bool:
-    return _kind(held) is _kind(value) and bool(held == value)
+def _equal(value: Any) -> Test:
+    kind = _kind(type(value))
+    return lambda held: _kind(type(held)) is kind and bool(held == value)
 
 
-def _among(held: Any, values: frozenset[tuple[type | None, Any]]) -> bool:
+def _unequal(value: Any) -> Test:
+    equal = _equal(value)
+    return lambda held: not equal(held)
+
+
+def _among(values: Sequence[Any]) -> Test:
     """One look, however many values there are; a list equals none of them."""
-    kind = _kind(held)
-    return kind is not None and (kind, held) in values
+    pairs = frozenset((_kind(type(value)), value) for value in values)
 
-
-def _ordered(compare: Callable[[Any, Any], Any]) -> Test:
-    def test(held: Any, value: Any) -> bool:
-        return _kind(held) is _kind(value) and _kind(held) in {float, str} and bool(compare(held, value))
+    def test(held: Any) -> bool:
+        kind = _kind(type(held))
+        return kind is not None and (kind, held) in pairs
 
     return test
 
 
-def _contains(held: Any, value: Any) -> bool:
-    if isinstance(held, str):
-        return isinstance(value, str) and value in held
-    return isinstance(held, list) and any(_equal(item, value) for item in held)
+def _ordered(compare: Callable[[Any, Any], Any]) -> Callable[[Any], Test]:
+    def compiled(value: Any) -> Test:
+        kind = _kind(type(value))
+        if kind not in {float, str}:
+            return lambda _: False
+        return lambda held: _kind(type(held)) is kind and bool(compare(held, value))
+
+    return compiled
 
 
-TESTS: Mapping[str, Test] = {
+def _contains(value: Any) -> Test:
+    equal = _equal(value)
+
+    def test(held: Any) -> bool:
+        if isinstance(held, str):
+            return isinstance(value, str) and value in held
+        return isinstance(held, list) and any(map(equal, held))
+
+    return test
+
+
+def _exists(expected: Any) -> Test:
+    return lambda held: (held is not _ABSENT and held is not None) is expected
+
+
+# What an operator and its value make of an attribute.
+TESTS: Mapping[str, Callable[[Any], Test]] = {
     "eq": _equal,
-    "ne": lambda held, value: not _equal(held, value),
+    "ne": _unequal,
     "lt": _ordered(lt),
     "le": _ordered(le),
     "gt": _ordered(gt),
     "ge": _ordered(ge),
-    "in": lambda held, values: any(_equal(held, value) for value in values),
+    "in": _among,
     "contains": _contains,
-    "exists": lambda held, expected: (held is not _ABSENT and held is not None) is expected,
+    "exists": _exists,
 }
 
 # Of counts, which are never absent: who did something never did it 0 times.

@@ -22,7 +22,7 @@ from beacon_service.campaigns.model import (
     Trigger,
     Window,
 )
-from beacon_service.campaigns.verdict import rules_for
+from beacon_service.campaigns.verdict import rules_of_campaign
 from beacon_service.configuration.model import Body
 from beacon_service.hours import DAYS, Hours, RecurringHours, WeeklyHours
 from beacon_service.zones.model import zone_key
@@ -44,7 +44,7 @@ def policy_of(body: Body) -> Policy:
 def campaign_of(body: Body) -> Campaign:
     """The campaign that a document of the log describes; the document was checked when it was accepted."""
     campaign = _campaign_of(body)
-    return replace(campaign, rules=rules_for(campaign))
+    return replace(campaign, rules=rules_of_campaign(campaign))
 
 
 def _campaign_of(body: Body) -> Campaign:

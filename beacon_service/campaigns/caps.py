@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -20,6 +21,13 @@ PACE_AHEAD = timedelta(minutes=15)
 _DAY = Window("calendar", 1, "day")
 
 
+class Period(NamedTuple):
+    """A stretch of the calendar: when it began, and how a count of it is named."""
+
+    start_at: datetime
+    name: str
+
+
 class Standing(Struct, frozen=True):
     """Where and when caps are judged."""
 
@@ -32,6 +40,7 @@ class Standing(Struct, frozen=True):
     customer_zone: ZoneInfo | None = None  # as the phone says; unknown: the site's
     organisation_zone: ZoneInfo = UTC_ZONE
     time_zones: tuple[ZoneInfo, ...] = ()  # of all sites, whose days the same offer may count for
+    _periods: dict[tuple[str, int, int, str], Period] = {}  # shared by all that differ in the offer alone
 
     def zone(self, tz: str) -> ZoneInfo:
         """Whose clock a `tz` means."""
@@ -41,10 +50,19 @@ class Standing(Struct, frozen=True):
             return self.customer_zone or self.time_zone
         return self.organisation_zone if tz == "organisation" else ZoneInfo(tz)
 
-    def begun_elsewhere(self, window: Window, start_at: datetime) -> list[datetime]:
-        """When the same period began by the clocks of other sites, and by the organisation's."""
-        zones = {*self.time_zones, self.time_zone, self.organisation_zone}
-        return sorted({calendar_start(window, self.now, zone) for zone in zones} - {start_at})
+    def period(self, window: Window, zone: ZoneInfo) -> Period:
+        """The calendar period that it is now by that zone's clocks; many campaigns ask for the same."""
+        key = (window.unit, window.n, window.week_start, zone.key)
+        found = self._periods.get(key)
+        if found is None:
+            start_at = calendar_start(window, self.now, zone)
+            found = self._periods[key] = Period(start_at, start_at.isoformat())
+        return found
+
+    def begun_elsewhere(self, window: Window, here: Period) -> list[Period]:
+        """The same period by the clocks of other sites, and by the organisation's."""
+        zones = (*self.time_zones, self.time_zone, self.organisation_zone)
+        return sorted({self.period(window, zone) for zone in zones} - {here})
 
 
 def applies(cap: Cap, campaign: Campaign, standing: Standing) -> bool:
@@ -117,7 +135,8 @@ def budget_charges(campaign: Campaign, standing: Standing) -> tuple[Charge, ...]
         return ()
     name = campaign.id if not budget.per_site else f"{campaign.id}:at={standing.site}"
     if budget.of == "cost":
-        name += ":cost"  # a budget that comes to be of money begins another count: offers are no cents
+        # A budget that comes to be of money begins another count: offers are no cents. No id has an equals sign.
+        name += ":of=cost"
     plain = Charge(
         key=TallyKey(f"budget:{name}:total"),
         limit=0,
@@ -131,10 +150,10 @@ def budget_charges(campaign: Campaign, standing: Standing) -> tuple[Charge, ...]
     if budget.total is not None:
         found.append(replace(plain, limit=budget.total))
     if budget.per_day is not None:
-        start_at = calendar_start(_DAY, standing.now, standing.time_zone)
-        limit = _paced(budget.per_day, start_at, standing) if budget.even else budget.per_day
-        today = replace(plain, limit=limit)
-        found += _by_day(today, f"budget:{name}:", _DAY, start_at, standing, everywhere=not budget.per_site)
+        today = standing.period(_DAY, standing.time_zone)
+        limit = _paced(budget.per_day, today.start_at, standing) if budget.even else budget.per_day
+        elsewhere = [] if budget.per_site else standing.begun_elsewhere(_DAY, today)
+        found += _by_period(replace(plain, limit=limit), f"budget:{name}:", today, elsewhere)
     return tuple(found)
 
 
@@ -192,21 +211,20 @@ def ledger_span(
 def _cap_charges(
     cap: Cap, owner: str, standing: Standing, *, campaign: str | None = None, binding: bool = True
 ) -> list[Charge]:
-    after_at, start_at = _bounds(cap, standing)
+    after_at, _ = _bounds(cap, standing)
+    of_calendar = cap.window.kind == "calendar"
     # Only one calendar period fits one row; several at once are counted from the ledger, as rolling ones are.
-    ledger = after_at is not None or (cap.window.kind == "calendar" and cap.window.n > 1)
+    ledger = after_at is not None or (of_calendar and cap.window.n > 1)
     subject = standing.site if cap.subject == "site" else "all"
     if cap.scope == "offer":
         subject = f"{subject}:offer={standing.offer}"
-    # Sites of several time zones begin the same period at several times, and what one of them gives counts for all.
     row = TallyKey(f"cap:{owner}:{cap.definition}:{subject}:")
     charge = Charge(
-        key=row if start_at is None else TallyKey(f"{row}{start_at.isoformat()}"),
+        key=row,
         limit=cap.limit,
         counts=cap.counts,
         ledger=ledger,
         after_at=after_at,
-        start_at=start_at,
         campaign=campaign,
         site=standing.site if cap.subject == "site" else None,
         offer=standing.offer if cap.scope == "offer" else None,
@@ -215,24 +233,25 @@ def _cap_charges(
         binding=binding,
         lock=row if ledger else None,
     )
-    if ledger or start_at is None:
+    if not of_calendar:
         return [charge]
-    everywhere = cap.tz == "site" and cap.subject == "total"
-    return _by_day(charge, row, cap.window, start_at, standing, everywhere=everywhere)
+    here = standing.period(cap.window, standing.zone(cap.tz))
+    kept_by_several = not ledger and cap.tz == "site" and cap.subject == "total"
+    return _by_period(
+        charge, row, here, standing.begun_elsewhere(cap.window, here) if kept_by_several else ()
+    )
 
 
-def _by_day(
-    charge: Charge, row: str, window: Window, start_at: datetime, standing: Standing, *, everywhere: bool
-) -> list[Charge]:
-    """The charge of the period that began then.
+def _by_period(charge: Charge, row: str, here: Period, elsewhere: Iterable[Period]) -> list[Charge]:
+    """The charge of the period that it is here, and of the same one where it began at another time.
 
-    `everywhere`: what is given here counts as well for who still has yesterday, or has tomorrow already. It is judged
-    by the clocks of this place alone.
+    What is given here counts as well for who still has yesterday, or has tomorrow already. It is judged by the clocks
+    of this place alone.
     """
-    here = replace(charge, key=TallyKey(f"{row}{start_at.isoformat()}"), start_at=start_at)
-    others = standing.begun_elsewhere(window, start_at) if everywhere else []
-    return [here] + [
-        replace(charge, key=TallyKey(f"{row}{at.isoformat()}"), start_at=at, binding=False) for at in others
+    periods = [(here, charge.binding), *((period, False) for period in elsewhere)]
+    return [
+        replace(charge, key=TallyKey(f"{row}{period.name}"), start_at=period.start_at, binding=binding)
+        for period, binding in periods
     ]
 
 
@@ -242,7 +261,7 @@ def _bounds(cap: Cap, standing: Standing) -> tuple[datetime | None, datetime | N
     if window.kind == "rolling":
         return rolling_since(window, standing.now), None
     if window.kind == "calendar":
-        return None, calendar_start(window, standing.now, standing.zone(cap.tz))
+        return None, standing.period(window, standing.zone(cap.tz)).start_at
     if window.kind == "visit":
         return None, standing.visit_started_at
     return None, None

@@ -1,34 +1,35 @@
 """At a moment, the one campaign that wins - or none - and for every other one why it lost; `verdict` has the rules."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from beacon_service.campaigns.decision import Decision, Reason
 from beacon_service.campaigns.ledger import Granted
 from beacon_service.campaigns.model import Campaign
 from beacon_service.campaigns.question import Question, channel_of
 from beacon_service.campaigns.score import slice_of
-from beacon_service.campaigns.verdict import SHARED_REASONS, verdict
+from beacon_service.campaigns.verdict import SHARED_REASONS, verdicts
 from beacon_service.campaigns.writing import write
 from beacon_service.ids import derived_uuid7, draw
 
 
 def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     """One decision for the moment: at most one offer. Claims the winner's shared counts in `question.shared`."""
-    verdicts = {campaign.id: verdict(question, campaign) for campaign in candidates}
-    reasons: dict[str, str] = {key: reason.value for key, reason in verdicts.items() if reason is not None}
+    found = verdicts(question, candidates)
+    reasons: dict[str, str] = {key: reason.value for key, reason in found.items() if reason is not None}
     refusals = tuple(
         campaign.id
         for campaign in candidates
-        if verdicts[campaign.id] in SHARED_REASONS and question.lacks_room(campaign)
+        if found[campaign.id] in SHARED_REASONS and question.lacks_room(campaign)
     )
     # A fallback speaks only where nobody else does, whatever its priority.
-    fit = [campaign for campaign in candidates if verdicts[campaign.id] is None]
+    fit = [campaign for campaign in candidates if found[campaign.id] is None]
     scores: dict[str, float] = {campaign.id: question.score(campaign) for campaign in fit}
     ranked = sorted(fit, key=lambda c: (c.fallback, -c.priority, -scores[c.id], c.id))
     winner, held_out, draws = _choose(question, ranked)
+    left_out = {campaign.id for campaign in held_out}
     for campaign in ranked:
         if campaign is not winner:
-            reasons[campaign.id] = _lost_as(campaign, winner, held_out).value
+            reasons[campaign.id] = _lost_as(campaign, winner, held_out, left_out).value
     moment = question.moment
     offer = write(question.offer(winner), question.scene) if winner else None
     expires_at = question.now + offer.expires_after if offer else None
@@ -52,9 +53,11 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     )
 
 
-def _lost_as(campaign: Campaign, winner: Campaign | None, held_out: Sequence[Campaign]) -> Reason:
+def _lost_as(
+    campaign: Campaign, winner: Campaign | None, held_out: Sequence[Campaign], left_out: Collection[str]
+) -> Reason:
     """Why one that nothing spoke against is not the winner."""
-    if campaign in held_out:
+    if campaign.id in left_out:
         return Reason.HELD_OUT
     if campaign.group is not None and campaign.group in {one.group for one in held_out}:
         return Reason.EXCLUDED

@@ -1,10 +1,9 @@
 """What a campaign and the contact policy are: trigger, schedule, caps, budget and offers. Values only."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal, NamedTuple, NewType
+from typing import Literal, NamedTuple, NewType
 from zoneinfo import ZoneInfo
 
 from beacon_service.campaigns.content import Content
@@ -185,9 +184,7 @@ class Campaign:
     lever: float = 1.0  # the marketer's own hand on the scales
     learning: Learning | None = None
     shares: bool = True  # whether it has caps or a budget that customers share, or codes of a pool
-    rules: tuple[Callable[..., Any], ...] = field(
-        default=(), repr=False, compare=False
-    )  # verdict.rules_for it
+    rules: int = field(default=-1, repr=False, compare=False)  # verdict.rules_of_campaign; -1: all of them
 
 
 @dataclass(frozen=True, slots=True)

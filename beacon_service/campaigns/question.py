@@ -248,6 +248,8 @@ class Question(Struct, frozen=True, dict=True):
 
     def has_room(self, campaign: Campaign, prefix: str) -> bool:
         """Whether the shared counts whose keys begin so have room for the campaign's offer; each is told."""
+        if not (campaign.shares or self._policy_shares):
+            return True
         found = True
         for charge in self.claims(campaign):
             if charge.binding and charge.key.startswith(prefix):

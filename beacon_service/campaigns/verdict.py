@@ -3,13 +3,14 @@
 `RULES` is the documentation: an ordered tuple of small functions, and the first reason wins. "No" is a result.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import lru_cache
 
 from beacon_service.campaigns.caps import POLICY_OWNER, applies, counted, is_within, suppressed
 from beacon_service.campaigns.codes import POOL
 from beacon_service.campaigns.decision import Reason
-from beacon_service.campaigns.model import Campaign
+from beacon_service.campaigns.model import Campaign, CampaignId
 from beacon_service.campaigns.question import Question
 
 # "You are in aisle 4" is wrong two minutes later; an offline phone's flush makes no offers.
@@ -22,9 +23,13 @@ SHARED_REASONS = (Reason.CAP, Reason.POLICY, Reason.BUDGET, Reason.CODES)
 
 
 def is_fresh(question: Question, _: Campaign) -> Reason | None:
+    return Reason.STALE if _is_stale(question) else None
+
+
+def _is_stale(question: Question) -> bool:
     if question.good_until is not None:
-        return Reason.STALE if question.now > question.good_until else None
-    return Reason.STALE if question.now - question.moment.at > MAX_MOMENT_AGE else None
+        return question.now > question.good_until
+    return question.now - question.moment.at > MAX_MOMENT_AGE
 
 
 def is_still_so(question: Question, _: Campaign) -> Reason | None:
@@ -53,7 +58,10 @@ def is_open(question: Question, _: Campaign) -> Reason | None:
 def is_in_daypart(question: Question, campaign: Campaign) -> Reason | None:
     if not campaign.dayparts:
         return None
-    return None if any(question.covered(part) for part in campaign.dayparts) else Reason.DAYPART
+    for part in campaign.dayparts:  # a generator inside any() would take twice as long
+        if question.covered(part):
+            return None
+    return Reason.DAYPART
 
 
 def is_on_no_blackout(question: Question, campaign: Campaign) -> Reason | None:
@@ -120,22 +128,21 @@ def is_not_suppressed(question: Question, campaign: Campaign) -> Reason | None:
 
 
 def is_within_caps(question: Question, campaign: Campaign) -> Reason | None:
-    grants, holds = question.grants_of(campaign), True
+    grants = question.grants_of(campaign)
     for cap in campaign.caps:
-        if (
-            cap.subject == "customer" and holds
-        ):  # the first that does not hold is told, the others are not asked
+        if cap.subject == "customer":
             used = counted(cap, campaign.id, grants, question.standing_of(campaign)) if grants else 0
             question.counts.append((campaign.id, f"{campaign.id}:{cap.definition}", used, cap.limit))
-            holds = used < cap.limit
-    return None if holds and question.has_room(campaign, f"cap:{campaign.id}:") else Reason.CAP
+            if used >= cap.limit:
+                return Reason.CAP
+    return None if question.has_room(campaign, f"cap:{campaign.id}:") else Reason.CAP
 
 
 def is_within_policy(question: Question, campaign: Campaign) -> Reason | None:
     if not campaign.obeys_policy:
         return None
     for cap, name, used in question.policy_counts:
-        if applies(cap, campaign, question.standing_of(campaign)):
+        if cap.scope == "all" or applies(cap, campaign, question.standing_of(campaign)):
             question.counts.append((campaign.id, name, used, cap.limit))
             if used >= cap.limit:
                 return Reason.POLICY
@@ -173,36 +180,74 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-# Rules that can say nothing of most campaigns, and of which they can. All others are asked of every campaign.
-_CONCERN: Mapping[Rule, Callable[[Campaign], bool]] = {
+# Most rules have nothing to say of most campaigns at most moments. A rule is asked where the campaign says something
+# that it is about ...
+_OF_CAMPAIGN: Mapping[Rule, Callable[[Campaign], bool]] = {
     is_nth_visit: lambda campaign: campaign.trigger.nth is not None,
+    is_live: lambda _: True,
     is_in_daypart: lambda campaign: bool(campaign.dayparts),
+    is_on_no_blackout: lambda campaign: bool(campaign.blackouts),
+    is_in_audience: lambda campaign: campaign.audience is not None,
     is_in_stock: lambda campaign: any(offer.products for offer in campaign.offers),
     is_alone_in_its_group: lambda campaign: campaign.group is not None,
+    is_long_enough_ago: lambda campaign: campaign.min_gap is not None,
+    is_not_suppressed: lambda campaign: campaign.suppression is not None,
     is_within_caps: lambda campaign: bool(campaign.caps),
     is_within_budget: lambda campaign: campaign.budget is not None,
     has_a_code_left: lambda campaign: campaign.shares,
 }
+# ... or where the moment, the customer or the contact policy does, whatever the campaign.
+_OF_MOMENT: Mapping[Rule, Callable[[Question], bool]] = {
+    is_fresh: _is_stale,
+    is_still_so: lambda question: not question.still_so,
+    has_consent: lambda question: not question.marketing,
+    is_open: lambda question: not question.is_open,
+    is_on_no_blackout: lambda question: bool(question.policy.blackouts),
+    is_suitable: lambda question: question.is_upset,
+    is_not_quiet: lambda question: question.is_quiet,
+    is_long_enough_ago: lambda question: question.is_too_soon,
+    is_not_suppressed: lambda question: question.is_silenced,
+    is_within_policy: lambda question: bool(question.policy.caps),
+}
 
 
-def rules_for(campaign: Campaign) -> tuple[Rule, ...]:
-    """The rules that may say something of the campaign, in their order."""
-    return tuple(rule for rule in RULES if rule not in _CONCERN or _CONCERN[rule](campaign))
+def rules_of_campaign(campaign: Campaign) -> int:
+    """The rules that the campaign asks for itself, a bit each by its place in RULES."""
+    return sum(
+        1 << place
+        for place, rule in enumerate(RULES)
+        if rule in _OF_CAMPAIGN and _OF_CAMPAIGN[rule](campaign)
+    )
 
 
-def verdict_but(passed: Rule, question: Question, campaign: Campaign) -> Reason | None:
-    """The first rule but that one that says no, or None."""
-    for rule in campaign.rules or RULES:
-        if rule is not passed and (reason := rule(question, campaign)) is not None:
-            found: Reason = reason
-            return found
-    return None
+def _rules_of_moment(question: Question) -> int:
+    return sum(
+        1 << place for place, rule in enumerate(RULES) if rule in _OF_MOMENT and _OF_MOMENT[rule](question)
+    )
 
 
-def verdict(question: Question, campaign: Campaign) -> Reason | None:
-    """The first rule that says no, or None."""
-    for rule in campaign.rules or RULES:
-        reason: Reason | None = rule(question, campaign)
+@lru_cache(maxsize=4096)
+def _named(bits: int) -> tuple[Rule, ...]:
+    return tuple(rule for place, rule in enumerate(RULES) if bits >> place & 1)
+
+
+def verdicts(question: Question, campaigns: Iterable[Campaign]) -> dict[CampaignId, Reason | None]:
+    """Of each campaign the first rule that says no, or None."""
+    of_moment = _rules_of_moment(question)
+    return {
+        campaign.id: _first(_named(of_moment | campaign.rules), question, campaign) for campaign in campaigns
+    }
+
+
+def verdict(question: Question, campaign: Campaign, *, but: Rule | None = None) -> Reason | None:
+    """The first rule, save the one excepted, that says no, or None."""
+    asked = _named(_rules_of_moment(question) | campaign.rules)
+    return _first([rule for rule in asked if rule is not but], question, campaign)
+
+
+def _first(rules: Sequence[Rule], question: Question, campaign: Campaign) -> Reason | None:
+    for rule in rules:
+        reason = rule(question, campaign)
         if reason is not None:
             return reason
     return None

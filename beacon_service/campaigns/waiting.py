@@ -12,7 +12,7 @@ from beacon_service.campaigns.decision import Decision, Reason
 from beacon_service.campaigns.model import Campaign
 from beacon_service.campaigns.moment import Moment, Waiting
 from beacon_service.campaigns.question import Question
-from beacon_service.campaigns.verdict import has_consent, is_fresh, is_not_quiet, is_nth_visit, verdict_but
+from beacon_service.campaigns.verdict import has_consent, is_fresh, is_not_quiet, is_nth_visit, verdict
 from beacon_service.hours import next_covered
 from beacon_service.ids import derived_uuid
 
@@ -66,7 +66,7 @@ def held(
     if quiet is None or quiet.then != "hold" or not question.is_quiet:
         return ()
     silenced = [one for one in campaigns if decision.reasons.get(one.id) == Reason.QUIET]
-    fit = [one for one in silenced if verdict_but(is_not_quiet, question, one) is None]
+    fit = [one for one in silenced if verdict(question, one, but=is_not_quiet) is None]
     if not fit:
         return ()
     best = min(fit, key=lambda one: (one.fallback, -one.priority, -question.score(one), one.id))
