@@ -46,5 +46,5 @@ bench: setup  ## Compare with the obvious build; ARGS=--json ends in one line of
 bench-positioning: setup  ## Find walkers' zones, beside plain methods; DATA=DIR, ARGS="--folds 4 --density --json"
 	@$(PYTHON) -m benchmarks.positioning $(if $(DATA),$(DATA)) $(ARGS)
 
-torture: setup  ## Kill and hammer, then recount; ARGS="--minutes N --json"
+torture: setup  ## Kill and hammer, then recount; ARGS="--minutes N --large --json"
 	@$(PYTHON) -m tests.torture $(ARGS)
