@@ -9,7 +9,7 @@ import msgspec
 
 from beacon_service.campaigns.model import Counts
 
-# "cap:<owner>:<definition>:<subject>:<period>", "budget:<campaign>[:cost]:<period>" or "codes:<pool>"
+# "cap:<owner>:<definition>:<subject>:<period>", "budget:<campaign>[:at=<site>][:of=cost]:<period>" or "codes:<pool>"
 TallyKey = NewType("TallyKey", str)
 
 

@@ -1,6 +1,6 @@
 """Shared counts beside the ledger: each kept number against the grants that it stands for.
 
-A row is named by what it counts, `cap:<owner>:<cap>:<subject>:<period>` or `budget:<campaign>[:cost]:<period>`; the names
+A row is named by what it counts, `cap:<owner>:<cap>:<subject>:<period>` or `budget:<campaign>[:of=cost]:<period>`; the names
 are put together here once more from the configuration and the grants. Rows of rolling windows are locks and hold
 no count. A pool's row, `codes:<pool>`, is held against the codes themselves.
 """
@@ -90,7 +90,7 @@ def _name(rule: Rule, grant: Grant) -> str:
     """All of the key but the period."""
     if rule.kind == "budget":
         site = f":at={grant.site}" if rule.subject == "site" else ""
-        return f"budget:{rule.campaign}{site}{':cost' if rule.money else ''}:"
+        return f"budget:{rule.campaign}{site}{':of=cost' if rule.money else ''}:"
     kind, n, unit, week_start = rule.window
     window = f"{kind}.{n}.{unit}" + (f".{week_start}" if week_start else "")
     subject = grant.site if rule.subject == "site" else "all"

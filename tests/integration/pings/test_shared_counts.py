@@ -1,6 +1,7 @@
 """Counts that customers share, where their row comes to be while grants are already there."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
 
@@ -96,30 +97,104 @@ class TestCapsOfOneDefinition:
         assert offers(shop, "anna", "ben") == 1
 
 
-class TestABudgetThatComesToCountSomethingElse:
-    def budget(self, shop, of, total):
-        offer, budget = offer_document(cost=500), {"total": total, "per_day": None, "of": of}
-        shop.configure(
-            zones=[zone_document("cafe")], campaigns=[campaign_document(offers=[offer], budget=budget)]
-        )
+def of_budget(shop, of, total):
+    offer, budget = offer_document(cost=500), {"total": total, "per_day": None, "of": of}
+    shop.configure(
+        zones=[zone_document("cafe")], campaigns=[campaign_document(offers=[offer], budget=budget)]
+    )
 
+
+class TestABudgetThatComesToCountSomethingElse:
     def test_cents_are_never_taken_for_offers(self, shop):
-        self.budget(shop, "cost", 100_000)
+        of_budget(shop, "cost", 100_000)
         assert offers(shop, "anna", "ben") == 2
-        self.budget(shop, "offers", 3)
+        of_budget(shop, "offers", 3)
         assert offers(shop, "carla", "dirk") == 1
         shop.clock.now_at += timedelta(hours=2)
         assert release(shop) == 3  # undelivered, all of them
         assert tallies(shop) == {"budget:coffee:total": 0}
 
     def test_nor_offers_for_cents(self, shop):
-        self.budget(shop, "offers", 100)
+        of_budget(shop, "offers", 100)
         assert offers(shop, "anna", "ben") == 2
-        self.budget(shop, "cost", 1500)
+        of_budget(shop, "cost", 1500)
         assert offers(shop, "carla", "dirk") == 1
         shop.clock.now_at += timedelta(hours=2)
         assert release(shop) == 3
-        assert tallies(shop) == {"budget:coffee:cost:total": 0}
+        assert tallies(shop) == {"budget:coffee:of=cost:total": 0}
+
+
+def migrate(shop):
+    """As it comes to a database whose budgets of money were counted under the names of offers."""
+    with shop.connect() as connection:
+        connection.execute(import_module("migrations.versions.0010_money_apart").STATEMENTS)
+
+
+class TestABudgetOfMoneyFromBeforeItHadANameOfItsOwn:
+    FORMER = ("budget:coffee:total", "budget:coffee:cost:total")
+
+    @pytest.fixture(params=FORMER)
+    def former(self, shop, request):
+        """Anna and Ben hold cups of 500 each, of a budget of 1500, as the ledger told it then."""
+        of_budget(shop, "cost", 1500)
+        assert offers(shop, "anna", "ben") == 2
+        with shop.connect() as connection:
+            connection.execute("UPDATE tallies SET key = %s", [request.param])
+            connection.execute(
+                "UPDATE grants SET charged = jsonb_build_array(jsonb_build_array(%s::text, 'delivered', 500))",
+                [request.param],
+            )
+        return request.param
+
+    def test_its_open_reservations_count_and_come_back(self, shop, former):
+        migrate(shop)
+        assert offers(shop, "carla", "dirk") == 1
+        shop.clock.now_at += timedelta(hours=2)
+        assert release(shop) == 3
+        assert tallies(shop) == {"budget:coffee:of=cost:total": 0}
+
+    def test_so_it_would_without_a_migration(self, shop, former):
+        """What is counted under its own name is counted from the grants, whatever they were charged with."""
+        assert offers(shop, "carla", "dirk") == 1
+        shop.clock.now_at += timedelta(hours=2)
+        assert release(shop) == 3
+        assert tallies(shop)["budget:coffee:of=cost:total"] == 0
+
+    def test_what_was_delivered_of_it_stays_spent(self, shop, former):
+        ((decision, phone),) = shop.rows(
+            "SELECT d.decision_id::text, i.id FROM decisions d JOIN installations i ON i.key = d.installation_key"
+            " WHERE i.id = 'anna'"
+        )
+        report_viewed(shop, phone, decision)
+        shop.clock.now_at += timedelta(hours=2)
+        assert release(shop) == 2
+        migrate(shop)
+        assert offers(shop, "carla", "dirk", "emma") == 2
+        assert tallies(shop) == {"budget:coffee:of=cost:total": 1500}
+
+    def test_a_budget_of_offers_under_that_name_counts_offers(self, shop, former):
+        campaign_id = former.removeprefix("budget:").removesuffix(":total")
+        migrate(shop)
+        offer, budget = offer_document(), {"total": 3, "per_day": None, "of": "offers"}
+        shop.configure(
+            campaigns=[
+                campaign_document(campaign_id, priority=1, offers=[offer], budget=budget),
+            ]
+        )
+        # Of the same campaign two are there already; of another none.
+        expected = 1 if campaign_id == "coffee" else 3
+        assert offers(shop, *(f"p{n}" for n in range(4))) >= expected
+        assert shop.rows("SELECT used FROM tallies WHERE key = %s", former) == [(3,)]
+        shop.clock.now_at += timedelta(hours=2)
+        release(shop)
+        assert shop.rows("SELECT used, late FROM tallies WHERE key = %s", former) == [(0, 0)]
+
+    def test_counts_of_offers_are_left_as_they_are(self, shop):
+        of_budget(shop, "offers", 2)
+        assert offers(shop, "anna") == 1
+        before = shop.rows("SELECT * FROM tallies"), shop.rows("SELECT charged FROM grants")
+        migrate(shop)
+        assert (shop.rows("SELECT * FROM tallies"), shop.rows("SELECT charged FROM grants")) == before
 
 
 class TestWhatHappenedAtNoSite:

@@ -64,7 +64,7 @@ def a_tally_of_money_that_is_off_by_one(forge: Forge) -> None:
     )
     for _ in range(2):
         forge.offer(campaign, forge.person())
-    key = "budget:forged:at=forged:cost:total"
+    key = "budget:forged:at=forged:of=cost:total"
     forge.connection.execute("INSERT INTO tallies (key, used, ceiling) VALUES (%s, 13, 20)", [key])
 
 
