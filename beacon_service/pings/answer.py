@@ -105,7 +105,7 @@ def stored_answer(encoded: bytes) -> StoredAnswer:
 
 
 def answer_of(told: Told, installation_id: str) -> StoredAnswer:
-    if not told.events:  # most pings change nothing
+    if not told.events and not told.decisions:  # most pings change nothing
         return NOTHING
     offers = (_decision(one, installation_id) for one in told.decisions)
     return StoredAnswer(

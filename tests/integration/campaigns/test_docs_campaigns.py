@@ -23,7 +23,7 @@ def test_the_examples_are_taken(app, clock):
     assert brand.put("/sites/harbour-store", site).status_code == 201
     assert brand.put("/sites/harbour-store/zones/wine", zone_body(name="Wine")).status_code == 201
     shop.phone("phone", customer="anna")
-    assert len(EXAMPLES) == 9
+    assert len(EXAMPLES) == 10
     for method, path, body in EXAMPLES:
         answer = getattr(brand, method.lower())(path, json.loads(body))
         assert answer.status_code in {200, 201}, (path, answer.text)

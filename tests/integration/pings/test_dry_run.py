@@ -143,3 +143,24 @@ class TestSearch:
         headers = {"Authorization": f"Bearer {busy.secret}"}
         assert busy.client.get("/v1/decisions?customer=nobody", headers=headers).status_code == 404
         assert busy.client.get("/v1/decisions?offered=perhaps", headers=headers).status_code == 422
+
+
+def test_an_approach_is_asked_for_with_its_distance(cafe):
+    trigger = trigger_document("shop/cafe", move="approached", within_m=150, nth=1)
+    cafe.configure(sites=[], campaigns=[campaign_document("come-in", trigger=trigger)])
+    assert dry_run(cafe, move="approached", within_m=150).json["campaign"] == "come-in"
+    assert dry_run(cafe, move="approached", within_m=50).json["campaign"] is None
+    for number, row in enumerate((-9, -30, -30)):
+        cafe.ping("anna", f"{number}", row=row)
+        cafe.clock.advance(minutes=5)
+    assert dry_run(cafe, move="approached", within_m=150).json["reasons"] == {"come-in": "visit"}
+    assert dry_run(cafe, move="approached", within_m=150, visit=1).json["campaign"] == "come-in"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"move": "approached"}, {"within_m": 150}, {"move": "approached", "within_m": 5}]
+)
+def test_a_distance_belongs_to_an_approach(cafe, fields):
+    answer = dry_run(cafe, **fields)
+    assert answer.status_code == 422
+    assert [one["where"] for one in answer.json["errors"]] == ["/within_m"]

@@ -8,7 +8,13 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import event
 
 from beacon_service.db import db
-from tests.factories.catalogue import campaign_document, cap_document, offer_document, zone_document
+from tests.factories.catalogue import (
+    campaign_document,
+    cap_document,
+    offer_document,
+    trigger_document,
+    zone_document,
+)
 
 WARM_UP = 2  # each statement is prepared at its first use; from then on only its name is sent
 
@@ -98,6 +104,21 @@ def test_a_ping_that_changes_nothing_takes_seven_statements_in_three_round_trips
     with wire() as counts:
         shop.ping(phone, "last")
     assert counts == {"statements": 7, "round_trips": 3}
+
+
+def test_being_near_a_zone_costs_no_statement_and_coming_near_no_more_than_entering(shop, wire):
+    trigger = trigger_document("shop/cafe", move="approached", within_m=150)
+    shop.configure(zones=[zone_document("cafe")], campaigns=[everything_at_once() | {"trigger": trigger}])
+    for turn in range(WARM_UP):
+        shop.ping(shop.phone(f"warm-{turn}"), "1", row=-9)
+    phone = shop.phone()
+    shop.ping(phone, "afar", row=-30)
+    with wire() as coming:
+        assert len(shop.ping(phone, "near", row=-9)["decisions"]) == 1
+    with wire() as being:
+        shop.ping(phone, "still-near", row=-9)
+    assert coming == {"statements": 12, "round_trips": 4}
+    assert being == {"statements": 7, "round_trips": 3}
 
 
 def test_giving_out_codes_of_a_pool_takes_one_statement_and_one_round_trip_more(shop, wire):

@@ -14,6 +14,7 @@ from tests.factories.people_and_rules import person
 
 GOLD = {"attribute": "loyalty", "op": "eq", "value": "gold"}
 ENTERED = {"move": "entered", "zones": [{"site": "shop", "zone": "cafe"}]}
+APPROACHED = ENTERED | {"move": "approached", "within_m": 150}
 ROLLING = {"kind": "rolling", "n": 1, "unit": "day"}
 WEEKLY = {"kind": "calendar", "unit": "week"}
 RULED = {"rule": "FREQ=DAILY", "starts_on": "2026-01-01", "from": "09:00", "to": "12:00"}
@@ -121,6 +122,17 @@ def test_mistakes_of_a_policy_are_named_too(fields, where):
         ({"trigger": {"absent_days": 0}}, "/trigger/absent_days"),
         ({"trigger": ENTERED | {"recheck": "still_in_zone"}}, "/trigger/recheck"),
         ({"trigger": ENTERED | {"delay_s": 0}}, "/trigger/delay_s"),
+        ({"trigger": ENTERED | {"move": "approached"}}, "/trigger/within_m"),
+        ({"trigger": APPROACHED | {"within_m": 9}}, "/trigger/within_m"),
+        ({"trigger": APPROACHED | {"within_m": 5001}}, "/trigger/within_m"),
+        ({"trigger": APPROACHED | {"within_m": 99.5}}, "/trigger/within_m"),
+        ({"trigger": APPROACHED | {"zones": []}}, "/trigger/zones"),
+        ({"trigger": APPROACHED | {"dwell_s": 20}}, "/trigger/dwell_s"),
+        ({"trigger": APPROACHED | {"delay_s": 60, "recheck": "still_in_zone"}}, "/trigger/recheck"),
+        ({"trigger": APPROACHED | {"recheck": "still_near"}}, "/trigger/recheck"),
+        ({"trigger": ENTERED | {"within_m": 150}}, "/trigger/within_m"),
+        ({"trigger": ENTERED | {"delay_s": 60, "recheck": "still_near"}}, "/trigger/recheck"),
+        ({"trigger": {"event": "purchase", "within_m": 150}}, "/trigger/within_m"),
         ({"dayparts": [{"from": "09:00", "to": "12:00"}]}, "/dayparts/0"),
         ({"dayparts": [RULED | {"days": ["mon"]}]}, "/dayparts/0"),
         ({"dayparts": [RULED | {"starts_on": None}]}, "/dayparts/0/starts_on"),

@@ -87,6 +87,23 @@ def test_a_stay_arms_the_thresholds_of_its_zone_and_of_published_campaigns():
     assert found.triggers.dwells(zone("toys")) == ()
 
 
+def test_a_campaign_of_approaches_waits_for_its_own_distance():
+    approached = {"move": "approached", "tags": ["stop"]}
+    found = programme(
+        campaign_document("near", trigger=trigger_document("shop/cafe", move="approached", within_m=50)),
+        campaign_document("tagged", trigger=trigger_document(**approached, within_m=20)),
+        campaign_document("paused", trigger=trigger_document(**approached, within_m=99), status="paused"),
+        campaign_document("dwell", trigger=trigger_document("shop/cafe", move="dwelled", dwell_s=50)),
+    )
+
+    assert found.triggers.nears(zone(tags=["stop"])) == (20, 50)
+    assert found.triggers.nears(zone("toys")) == ()
+    assert found.triggers.nears(zone(tags=["stop"], sensitive=True)) == ()
+    assert candidates(found, zone(), "approached", 50) == ["near"]
+    assert candidates(found, zone(), "dwelled", 50) == ["dwell"]
+    assert candidates(found, zone(), "approached", 60) == []
+
+
 def test_a_campaign_is_read_whole():
     body = campaign_document(
         revision=7,
