@@ -16,6 +16,7 @@ from beacon_service.campaigns.model import (
     Learning,
     Offer,
     Policy,
+    Product,
     Quiet,
     Recipe,
     Suppression,
@@ -75,6 +76,7 @@ def _campaign_of(body: Body) -> Campaign:
         fallback=body.get("fallback") or False,
         value=body.get("value") or 1.0,
         lever=body.get("lever") or 1.0,
+        context=tuple(body.get("context", ("affinity",))),
         learning=Learning(learn["goal"], learn.get("by")) if (learn := body.get("learn")) else None,
         shares=_shares(body),
     )
@@ -165,6 +167,10 @@ def _budget(body: Body | None) -> Budget | None:
         per_site=body.get("per_site") or False,
         even=body.get("pacing") == "even",
     )
+
+
+def product_of(body: Body) -> Product:
+    return Product(body["id"], body["name"], tuple(body["tags"]), body.get("price"), body.get("currency"))
 
 
 def _offer(body: Body) -> Offer:

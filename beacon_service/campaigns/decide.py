@@ -11,6 +11,9 @@ from beacon_service.campaigns.verdict import SHARED_REASONS, verdicts
 from beacon_service.campaigns.writing import write
 from beacon_service.ids import derived_uuid7, draw
 
+# Contexts of which the score alone tells enough. No id has a slash in it, so that their names are no campaigns'.
+_PLAIN = ((), ("affinity",))
+
 
 def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     """One decision for the moment: at most one offer. Claims the winner's shared counts in `question.shared`."""
@@ -49,7 +52,7 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         grants=tuple(grants),
         refusals=refusals,
         channel=channel_of(question, winner) if winner else None,
-        scores=scores if any(score != 1.0 for score in scores.values()) else {},
+        scores=_told(question, fit, scores),
     )
 
 
@@ -113,3 +116,15 @@ def _offered_grant(question: Question, campaign: Campaign) -> Granted:
         cost=offer.cost,
         slice=slice_of(campaign.learning, question.attributes) if campaign.learning else None,
     )
+
+
+def _told(question: Question, fit: Sequence[Campaign], scores: dict[str, float]) -> dict[str, float]:
+    """The scores, and where a campaign asked for more than affinity, "coffee/dwell" and the like: what came of each."""
+    if all(score == 1.0 for score in scores.values()):
+        return {}
+    asking = [campaign for campaign in fit if campaign.context not in _PLAIN]
+    return scores | {
+        f"{campaign.id}/{aspect}": factor
+        for campaign in asking
+        for aspect, factor in question.context(campaign).items()
+    }

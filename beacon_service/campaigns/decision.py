@@ -55,4 +55,5 @@ class Decision(msgspec.Struct, frozen=True):
     grants: tuple[Granted, ...]
     refusals: tuple[str, ...] = ()
     channel: str | None = None  # by which the offer goes out
-    scores: dict[str, float] = {}  # of those that nothing spoke against, where one is not 1
+    # Of those that nothing spoke against, where one is not 1; "coffee/dwell" is a part of the context of "coffee".
+    scores: dict[str, float] = {}

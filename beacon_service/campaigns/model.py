@@ -13,6 +13,8 @@ from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 CampaignId = NewType("CampaignId", str)
 Status = Literal["draft", "published", "paused", "ended", "archived"]
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
+# What may make an offer more apt now; `score.py` tells how much.
+Aspect = Literal["affinity", "dwell", "distance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,17 @@ class StockLevel:
 
 
 @dataclass(frozen=True, slots=True)
+class Product:
+    """What an offer may be about."""
+
+    id: str
+    name: str
+    tags: tuple[str, ...] = ()
+    price: str | None = None  # "3.50", as it is shown
+    currency: str | None = None  # ISO 4217
+
+
+@dataclass(frozen=True, slots=True)
 class Campaign:
     id: CampaignId
     revision: int
@@ -182,6 +195,7 @@ class Campaign:
     fallback: bool = False  # speaks only where no other campaign does
     value: float = 1.0  # what one that is taken up is worth, against other campaigns'
     lever: float = 1.0  # the marketer's own hand on the scales
+    context: tuple[Aspect, ...] = ("affinity",)  # by which its tags speak for it
     learning: Learning | None = None
     shares: bool = True  # whether it has caps or a budget that customers share, or codes of a pool
     rules: int = field(default=-1, repr=False, compare=False)  # verdict.rules_of_campaign; -1: all of them

@@ -175,6 +175,12 @@ class OfferIn(TextsIn):
                 for path, template in self._templates()
                 if template.uses_code
             ]
+        if self.products is None:
+            found += [
+                Flaw(path, "names a product, and the offer is about none", "Send products.")
+                for path, template in self._templates()
+                if template.uses_products
+            ]
         refuse("offer", found)
         return self
 

@@ -22,15 +22,31 @@ class ProductIn(Document):
     id: Id | None = None
     name: Name
     tags: Annotated[list[Tag], Field(max_length=50)] = Field(default_factory=list)
+    price: (
+        Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,11})([.][0-9]{1,4})?$", examples=["3.50"])] | None
+    ) = Field(default=None, description="As it is shown; a text, so that no cent is lost.")
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$", examples=["EUR"])] | None = Field(
+        default=None, description="Of the price, ISO 4217."
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if (self.price is None) != (self.currency is None):
+            missing = "price" if self.price is None else "currency"
+            refuse("product", [Flaw((missing,), "is missing", "Send price and currency, or neither.")])
+        return self
 
     def document(self, product: str) -> dict[str, Any]:
-        return {"id": product, "name": self.name, "tags": sorted(set(self.tags))}
+        priced = {} if self.price is None else {"price": self.price, "currency": self.currency}
+        return {"id": product, "name": self.name, "tags": sorted(set(self.tags)), **priced}
 
 
 class ProductOut(BaseModel):
     id: str
     name: str
     tags: list[str]
+    price: str | None = None
+    currency: str | None = None
 
 
 class ProductPage(BaseModel):

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from beacon_service.campaigns.audiences import Audiences
-from beacon_service.campaigns.building import campaign_of, policy_of
-from beacon_service.campaigns.model import Campaign, Policy, StockLevel, Tries
+from beacon_service.campaigns.building import campaign_of, policy_of, product_of
+from beacon_service.campaigns.model import Campaign, Policy, Product, StockLevel, Tries
 from beacon_service.campaigns.trigger_index import TriggerIndex
 from beacon_service.configuration.model import Body, Documents
 
@@ -30,6 +30,7 @@ class Programme:
     audiences: Audiences = field(default_factory=Audiences)
     stock: Mapping[str, StockLevel] = field(repr=False, default_factory=_nothing)  # by "site/product"
     learned: Learned = field(repr=False, default_factory=_nothing)
+    products: Mapping[str, Product] = field(repr=False, default_factory=_nothing)
 
     def updated(self, changes: Documents) -> "Programme":
         """The programme with the changes applied."""
@@ -53,6 +54,7 @@ class Programme:
             audiences,
             self._stock_after(changes),
             self._learned_after(changes),
+            self._products_after(changes),
         )
 
     def learned_body(self, campaign: str) -> Body:
@@ -74,6 +76,17 @@ class Programme:
                 for offer, parts in offers.items()
             }
         return MappingProxyType(learned)
+
+    def _products_after(self, changes: Documents) -> Mapping[str, Product]:
+        if not changes.names("product"):
+            return self.products
+        products = dict(self.products)
+        for key, body in changes.of("product"):
+            if body is None:
+                products.pop(key, None)
+            else:
+                products[key] = product_of(body)
+        return MappingProxyType(products)
 
     def _stock_after(self, changes: Documents) -> Mapping[str, StockLevel]:
         if not changes.names("stock"):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from math import prod
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,16 +14,26 @@ from msgspec.structs import replace
 from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted, is_within, suppressed
 from beacon_service.campaigns.codes import code_charges
 from beacon_service.campaigns.ledger import Charge, Grant, Tally, TallyKey
-from beacon_service.campaigns.model import Campaign, Cap, Offer, Policy, StockLevel, Tries
+from beacon_service.campaigns.model import Campaign, Cap, Offer, Policy, Product, StockLevel, Tries
 from beacon_service.campaigns.moment import Moment
 from beacon_service.campaigns.person import Person
-from beacon_service.campaigns.score import affinities, best_offer, context, propensity, slice_of
+from beacon_service.campaigns.score import (
+    affinities,
+    affinity,
+    best_offer,
+    distance,
+    dwell,
+    propensity,
+    slice_of,
+    stays,
+)
 from beacon_service.campaigns.writing import NOBODY, About, Scene
 from beacon_service.customers.events import Events
 from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 from beacon_service.ids import draw
 from beacon_service.visits.model import Visit
-from beacon_service.zones.model import Zone
+from beacon_service.zones.model import SiteId, Zone
+from beacon_service.zones.tagged import Spot, Tagged
 
 # What an attribute `mood` may say of who is not to be advertised to.
 BAD_MOODS = ("angry", "bad", "upset")
@@ -87,6 +98,9 @@ class Question(Struct, frozen=True, dict=True):
     stock: Mapping[str, StockLevel] = {}  # by "site/product"
     learned: Mapping[str, Mapping[str, Mapping[str, Tries]]] = {}  # by campaign, offer and slice
     zones: Mapping[Any, Zone] = {}  # all, by key: for what the customer likes
+    tagged: Tagged | None = None  # the same, for how far away they are
+    spot: Spot | None = None  # where the customer is; None: nowhere
+    products: Mapping[str, Product] = {}
     good_until: datetime | None = None  # of a moment that waited
     still_so: bool = True  # whether what it waited for still holds
     counts: list[tuple[str, str, int, int]] = []
@@ -94,6 +108,7 @@ class Question(Struct, frozen=True, dict=True):
     _standings: dict[str, Standing] = {}
     _covered: dict[int, bool] = {}
     _rates: dict[str, dict[str, float]] = {}
+    _nearness: dict[str, float] = {}  # by tag
 
     @cached_property
     def standing(self) -> Standing:
@@ -150,8 +165,34 @@ class Question(Struct, frozen=True, dict=True):
     def score(self, campaign: Campaign) -> float:
         """What speaks for the campaign beside its priority."""
         rate = 1.0 if campaign.learning is None else self.rates(campaign)[self.offer(campaign).id]
-        liked = context(campaign, self._affinities) if campaign.tags else 1.0
+        liked = prod(self.context(campaign).values()) if campaign.tags else 1.0
         return rate * liked * campaign.value * campaign.lever
+
+    def context(self, campaign: Campaign) -> Mapping[str, float]:
+        """What the places that the campaign's tags name are to the customer now, each aspect from 1 to 2."""
+        if not campaign.tags:
+            return {}
+        return {aspect: getattr(self, f"_{aspect}")(campaign) for aspect in campaign.context}
+
+    def _affinity(self, campaign: Campaign) -> float:
+        return affinity(campaign.tags, self._affinities)
+
+    def _dwell(self, campaign: Campaign) -> float:
+        return dwell(max((self._stays.get(tag, 0.0) for tag in campaign.tags), default=0.0))
+
+    def _distance(self, campaign: Campaign) -> float:
+        if self.tagged is None or self.spot is None:
+            return 1.0
+        site = SiteId(self.moment.site)
+        for tag in campaign.tags - self._nearness.keys():
+            self._nearness[tag] = distance(self.tagged.metres(site, tag, self.spot))
+        return max(self._nearness[tag] for tag in campaign.tags)
+
+    @cached_property
+    def _stays(self) -> Mapping[str, float]:
+        # A moment that waited is asked about as it is now; any other as it was.
+        at = self.moment.at if self.good_until is None else self.now
+        return stays(self.moment, self.visits, self.zones, at)
 
     @cached_property
     def _affinities(self) -> Mapping[str, float]:
@@ -166,7 +207,9 @@ class Question(Struct, frozen=True, dict=True):
     @cached_property
     def scene(self) -> Scene:
         """What the winner's texts may name."""
-        return Scene(self.moment, self.attributes, self.now, self.time_zone, self.about)
+        return Scene(
+            self.moment, self.attributes, self.now, self.time_zone, self.about, self.products, self.stock
+        )
 
     @cached_property
     def local(self) -> datetime:

@@ -1,5 +1,6 @@
 """Bodies of campaigns. `docs/campaigns.md` tells them with worked examples."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -13,7 +14,7 @@ from beacon_service.campaigns.caps_schema import (
     Share,
     SuppressionIn,
 )
-from beacon_service.campaigns.model import Status
+from beacon_service.campaigns.model import Aspect, Status
 from beacon_service.campaigns.offer_schema import OfferIn
 from beacon_service.campaigns.rules import rule_flaws
 from beacon_service.campaigns.schedule_schema import BlackoutIn, DaypartIn, Instant
@@ -46,6 +47,10 @@ class LearnIn(Document):
         default=None,
         description="For each value of this attribute apart. Left out: for all customers together.",
     )
+
+
+def _plain_context() -> list[Aspect]:
+    return ["affinity"]
 
 
 class CampaignIn(Document):
@@ -89,6 +94,11 @@ class CampaignIn(Document):
         default=1.0, description="What one that is taken up is worth, against other campaigns'."
     )
     lever: Weight = Field(default=1.0, description="To favour it among those of its priority, or not.")
+    context: Annotated[list[Aspect], Field(max_length=3)] = Field(
+        default_factory=_plain_context,
+        description="By which its tags speak for it: how often the customer visits zones of them, how long they "
+        "have been in one, how near one is.",
+    )
     learn: LearnIn | None = None
     offers: Annotated[list[OfferIn], Field(min_length=1, max_length=20)]
 
@@ -104,6 +114,7 @@ class CampaignIn(Document):
                     Flaw(("offers", number, "id"), f"is {offer.id} again", "Give each offer its own id.")
                 )
             known.add(offer.id)
+        found += self._context_flaws()
         if (
             self.budget is not None
             and self.budget.of == "cost"
@@ -114,6 +125,14 @@ class CampaignIn(Document):
             )
         refuse("campaign", found)
         return self
+
+    def _context_flaws(self) -> Iterator[Flaw]:
+        for place, aspect in enumerate(self.context):
+            if aspect in self.context[:place]:
+                yield Flaw(("context", place), f"is {aspect} again", "Send it once.")
+            elif aspect != "affinity" and not self.tags:
+                what = f"is {aspect}, and the campaign has no tags"
+                yield Flaw(("context", place), what, "Send the tags of the zones that it is about.")
 
     def document(self, campaign_id: str) -> dict[str, Any]:
         """The campaign as it is kept, without its revision."""
@@ -148,6 +167,7 @@ class CampaignOut(BaseModel):
     fallback: bool = False
     value: float = 1.0
     lever: float = 1.0
+    context: list[str] = ["affinity"]
     learn: dict[str, Any] | None = None
 
 

@@ -17,6 +17,7 @@ _LEARNED: dict[str, dict[str, Any]] = {
         "time_zone": "UTC",
         "value": 1.0,
         "lever": 1.0,
+        "context": ["affinity"],
         "learn": None,
     },
     "learn": {"by": None},

@@ -45,6 +45,10 @@ DEFINED = {
     "moment": ("move", "dwell_s", "visit", "at", "date", "time", "hour", "weekday"),
     "offer": ("id", "expires_at", "code"),
 }
+# Of an offer that is about products: the first of them, and of each of `products`. It is offered only where all of
+# them are known to be in stock, so that there is always a count.
+PRODUCT = ("id", "name", "tags", "stock")
+PRODUCT_POSSIBLE = ("price", "currency")
 # But for these, in a moment that no move made.
 PLACES = ("site", "zone")
 # What may be there: attributes are the brand's, and every customer has others.
@@ -68,15 +72,23 @@ class Reader:
         self.doubts: list[str] = []
         self.place_doubts: list[str] = []  # of moments without a place: an event, an absence
         self.uses_code = False
-        self._name_own(template.nodes)
+        self.uses_products = False
+        looped: set[str] = set()
+        self._name_own(template.nodes, looped)
+        # Names that only loops over `products` give: each is a product, and no other value.
+        self._of_products = looped - self._own if "products" not in self._own else set()
+        self._own |= looped
         taken = self._own & {*DEFINED}
         if taken:
             raise TemplateError(f"gives a value of its own the name {min(taken)}, which is taken")
 
-    def _name_own(self, nodes: Iterable[Node]) -> None:
+    def _name_own(self, nodes: Iterable[Node], looped: set[str]) -> None:
         for node in nodes:
-            self._own.update(str(name) for name in (*node.template_scope(), *node.block_scope()))
-            self._name_own(node.children(self._context))
+            if isinstance(node, ForNode) and _path(node.expression.iterable) == ("products",):
+                looped.add(str(node.expression.identifier))
+            else:
+                self._own.update(str(name) for name in (*node.template_scope(), *node.block_scope()))
+            self._name_own(node.children(self._context), looped)
 
     def read(self, nodes: Iterable[Node], *, kept: bool = False) -> None:
         """`kept`: what they write is captured, to be looked at again."""
@@ -84,6 +96,8 @@ class Reader:
             if isinstance(node, ForNode):
                 self.doubts.append("a loop may go over more than is read")
             for expression in node.expressions():
+                if isinstance(node, OutputNode) and self._is_products(expression):
+                    raise TemplateError("writes products, which are several; loop over them")
                 if isinstance(node, OutputNode) and not kept and _path(expression) == ("offer", "code"):
                     self.uses_code = True
                 elif isinstance(node, AssignNode) and _path(expression):
@@ -164,19 +178,31 @@ class Reader:
         """Why the value may not be there."""
         if isinstance(value, Path):
             named = _path(value)
-            sure = len(named) == 2 and named[1] in DEFINED.get(str(named[0]), ())
+            known = PRODUCT if self._is_product(named[0]) else DEFINED.get(str(named[0]), ())
+            sure = len(named) == 2 and named[1] in known
             return None if sure else f"{value} may be missing"
         return None if isinstance(value, Constant) else "a value may be missing"
+
+    def _is_product(self, root: object) -> bool:
+        return root in self._of_products or (root == "product" and root not in self._own)
+
+    def _is_products(self, expression: Expression) -> bool:
+        return _path(expression) == ("products",) and "products" not in self._own
 
     def _check_path(self, path: Path) -> None:
         for inner in path.children():
             self._read(inner)
         root, *rest = path.path
+        if root in self._of_products and rest:
+            _check_product(path, rest[0])
         if root in self._own:
+            return
+        if root in {"product", "products"}:
+            self._check_products(path)
             return
         fields = (*DEFINED.get(str(root), ()), *POSSIBLE.get(str(root), ()))
         if not isinstance(root, str) or not fields:
-            raise TemplateError(f"names {path}, which there is not; there are: {', '.join(DEFINED)}")
+            raise TemplateError(f"names {path}, which there is not; there are: {_ROOTS}")
         if not rest or rest[0] not in fields:
             raise TemplateError(f"names {path}, which there is not; {root} has: {', '.join(fields)}")
         if (root, rest[0]) == ("offer", "code"):
@@ -184,7 +210,26 @@ class Reader:
                 "does something with offer.code; it can only be written out: {{ offer.code }}"
             )
 
+    def _check_products(self, path: Path) -> None:
+        """`product.name`, `products`, `products.size`, `products[0].name`."""
+        self.uses_products = True
+        root, *rest = path.path
+        if root == "products":
+            if not rest or rest == ["size"]:
+                return
+            rest = rest[1:]
+        if not rest:
+            raise TemplateError(f"names {path}, which cannot be written; say {path}.name")
+        _check_product(path, rest[0])
 
+
+def _check_product(path: Path, field: object) -> None:
+    known = (*PRODUCT, *PRODUCT_POSSIBLE)
+    if field not in known:
+        raise TemplateError(f"names {path}, which there is not; a product has: {', '.join(known)}")
+
+
+_ROOTS = ", ".join((*DEFINED, "product", "products"))
 _COMPARISONS = (ContainsExpression, GeExpression, GtExpression, LeExpression, LtExpression)
 _LAYOUT_PARTS = " ".join(DATE_PARTS)
 _FILTER_NAMES = ", ".join(sorted({*SAFE_FILTERS, *OTHER_FILTERS, "date", "default"}))

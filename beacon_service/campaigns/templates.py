@@ -46,6 +46,7 @@ class Template:
     doubts: tuple[str, ...] = ()  # why rendering may fail; none: it cannot
     place_doubts: tuple[str, ...] = ()  # why it may fail in a moment that is nowhere
     uses_code: bool = False
+    uses_products: bool = False
     _compiled: BoundTemplate | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -85,7 +86,7 @@ def compile_template(source: str, part: Part) -> Template:
     except RecursionError:
         raise TemplateError("nests too deeply") from None
     doubts, place_doubts = (tuple(dict.fromkeys(some)) for some in (reader.doubts, reader.place_doubts))
-    return Template(source, part, doubts, place_doubts, reader.uses_code, compiled)
+    return Template(source, part, doubts, place_doubts, reader.uses_code, reader.uses_products, compiled)
 
 
 def plain(source: str, part: Part) -> Template:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from beacon_service.campaigns.bounded_liquid import CODE_MARK
 from beacon_service.campaigns.content import Texts
 from beacon_service.campaigns.languages import wanted
-from beacon_service.campaigns.model import Offer
+from beacon_service.campaigns.model import Offer, Product, StockLevel
 from beacon_service.campaigns.moment import Moment
 
 # English, as the keys of hours are, whatever the language: a template compares with them.
@@ -39,6 +39,8 @@ class Scene(Struct, frozen=True):
     now: datetime
     time_zone: ZoneInfo  # the site's
     about: About = NOBODY
+    products: Mapping[str, Product] = {}
+    stock: Mapping[str, StockLevel] = {}  # by "site/product"
 
 
 def write(offer: Offer, scene: Scene) -> Offer:
@@ -79,6 +81,27 @@ def values(offer: Offer, scene: Scene) -> dict[str, Any]:
             "weekday": WEEKDAYS[local.weekday()],
         },
         "offer": {"id": offer.id, "expires_at": expires_at.isoformat(timespec="seconds"), "code": CODE_MARK},
+        **_of_products(offer, scene),
+    }
+
+
+def _of_products(offer: Offer, scene: Scene) -> dict[str, Any]:
+    """What the offer is about, as products and stock were in this version; `product` is the first of them."""
+    known = [scene.products.get(name) for name in offer.products]
+    told = [_of_product(one, scene) for one in known if one is not None]
+    first = {"product": told[0]} if told and known[0] is not None else {}
+    return {**first, "products": told} if told else {}
+
+
+def _of_product(product: Product, scene: Scene) -> dict[str, Any]:
+    level = scene.stock.get(f"{scene.moment.site}/{product.id}")
+    return {
+        "id": product.id,
+        "name": product.name,
+        "tags": list(product.tags),
+        "stock": level and level.quantity,
+        "price": product.price,
+        "currency": product.currency,
     }
 
 

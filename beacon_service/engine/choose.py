@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
+from shapely import Point
 
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.decision import Decision, Reason
@@ -23,7 +24,8 @@ from beacon_service.ids import derived_uuid, derived_uuid7
 from beacon_service.positioning.rings import zone_of_ring
 from beacon_service.visits.join import join
 from beacon_service.visits.model import Move, Nearing, Visit
-from beacon_service.zones.model import Zone, ZoneKey, split_zone_key, zone_key
+from beacon_service.zones.model import Located, Zone, ZoneKey, split_zone_key, zone_key
+from beacon_service.zones.tagged import Spot
 
 _NOTHING_TOLD = Told()
 
@@ -55,6 +57,7 @@ class _Chance(NamedTuple):
     zone: Zone
     moment: Moment
     candidates: Sequence[Campaign]
+    spot: Spot | None  # where the ping was that it came of
 
 
 @dataclass(slots=True)
@@ -90,9 +93,11 @@ class _SecondPass:
                 continue
             candidates = self.catalogue.programme.triggers.candidates(zone, move.type, move.dwell_s)
             if candidates:
-                chances.append(_Chance(zone, _moment(name, event, one.cause, visit, site_visit), candidates))
+                moment = _moment(name, event, one.cause, visit, site_visit)
+                spot = _spot(zone, one.located) if made_by == "ping" else None
+                chances.append(_Chance(zone, moment, candidates, spot))
         for nearing in one.near:
-            chances += self._come_near(installation, one.cause, nearing)
+            chances += self._come_near(installation, one.cause, nearing, one.located)
         if not chances or self.is_in_sensitive_zone(installation.customer_key):
             return Told(tuple(events))
         return self._decide_all(tuple(events), chances)
@@ -155,7 +160,9 @@ class _SecondPass:
         self.memories[customer_key] = msgspec.structs.replace(memory, visits=visits)
         return visit if is_moment else None, visits[site]
 
-    def _come_near(self, installation: Installation, cause: Mover, nearing: Nearing) -> list[_Chance]:
+    def _come_near(
+        self, installation: Installation, cause: Mover, nearing: Nearing, located: Located
+    ) -> list[_Chance]:
         """Counts what moved of a ring; the chance that it makes, if somebody came near whom campaigns wait for."""
         key, (around, within_m) = installation.customer_key, zone_of_ring(nearing.move.zone)
         zone = self.catalogue.places.zones.get(around)
@@ -167,7 +174,8 @@ class _SecondPass:
         if not candidates:
             return []
         name = derived_uuid("moment", *_name(cause, "ping", nearing.move))
-        return [_Chance(zone, moment_near(name, installation, cause, memory, coming), candidates)]
+        moment = moment_near(name, installation, cause, memory, coming)
+        return [_Chance(zone, moment, candidates, _spot(zone, located))]
 
     def is_in_sensitive_zone(self, customer_key: int) -> bool:
         """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
@@ -194,8 +202,8 @@ class _SecondPass:
         decisions: list[Decision] = []
         waiting: list[Waiting] = []
         offered = any_held = False
-        for zone, moment, candidates in sorted(chances, key=_turn):
-            question = self.question(zone, moment)
+        for zone, moment, candidates, spot in sorted(chances, key=_turn):
+            question = self.question(zone, moment, spot)
             later = [campaign for campaign in candidates if campaign.trigger.delay]
             now = [campaign for campaign in candidates if not campaign.trigger.delay]
             if offered:
@@ -215,8 +223,11 @@ class _SecondPass:
             decisions.append(decision)
         return Told(events, tuple(decisions), tuple(waiting))
 
-    def question(self, zone: Zone | None, moment: Moment) -> Question:
-        """Without a zone it is an event or an absence: nobody is anywhere, and the clock is the customer's."""
+    def question(self, zone: Zone | None, moment: Moment, spot: Spot | None = None) -> Question:
+        """Without a zone it is an event or an absence: nobody is anywhere, and the clock is the customer's.
+
+        `spot`: where the ping was that made the moment; without one the customer is somewhere in the zone.
+        """
         customer = self.world.customers[moment.customer_key]
         policy, memory = self.catalogue.programme.policy, self.memories[customer.key]
         customer_zone = zone_of(self.world.installations[moment.installation_key].time_zone)
@@ -248,6 +259,9 @@ class _SecondPass:
             stock=self.catalogue.programme.stock,
             learned=self.catalogue.programme.learned,
             zones=places.zones,
+            tagged=places.tagged,
+            spot=spot or (Spot(zone.geometry, zone.floor) if zone else None),
+            products=self.catalogue.programme.products,
         )
 
     def _about(self, zone: Zone | None, moment: Moment, customer_id: str) -> About:
@@ -289,6 +303,13 @@ class _SecondPass:
         """Whoever speaks first of a group has the customer; being held out by it is an assignment too."""
         campaigns = [self.catalogue.programme.campaigns[grant.campaign] for grant in decision.grants]
         return {campaign.group: campaign.id for campaign in campaigns if campaign.group is not None}
+
+
+def _spot(zone: Zone, located: Located) -> Spot | None:
+    """Where the ping was that it came of; a timer says nothing of where, whoever fires it and when."""
+    if located.longitude is None or located.latitude is None:
+        return None
+    return Spot(Point(located.longitude, located.latitude), zone.floor)
 
 
 def _turn(chance: _Chance) -> tuple[bool, int, int]:

@@ -177,7 +177,10 @@ class Explanation(BaseModel):
     reasons: dict[str, str]
     counts: list[CountOut]
     draws: dict[str, DrawOut]
-    scores: dict[str, float] = Field(description="Of those that nothing spoke against, where one is not 1.")
+    scores: dict[str, float] = Field(
+        description="Of those that nothing spoke against, where one is not 1; coffee/dwell is a part of the context of "
+        "coffee."
+    )
     refusals: list[str]
     grants: list[GrantOut]
     outcomes: list[OutcomeOut]

@@ -35,6 +35,7 @@ from beacon_service.zones.nesting import depths
 from beacon_service.zones.phones import normalised_model
 from beacon_service.zones.radio_map import RadioMap
 from beacon_service.zones.surveyed import Surveyed, Surveys
+from beacon_service.zones.tagged import Tagged
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Places:
     beacons: Mapping[BeaconId, Transmitter] = field(default_factory=_nothing)
     index: ZoneIndex = field(repr=False, default_factory=lambda: ZoneIndex(()))
     sensitive: frozenset[ZoneKey] = frozenset()
+    tagged: Tagged = field(repr=False, compare=False, default_factory=Tagged)
     floor_counts: Mapping[SiteId, int] = field(repr=False, default_factory=Counter)
     surveys: Surveys = field(repr=False, default_factory=Surveys)
     # By model, how many dB it hears more than the median one.
@@ -103,7 +105,13 @@ class Places:
         if changes.names("zone"):
             zones = _with_measures(_merged(self.zones, changes.of("zone"), _zone))
             sensitive = frozenset(key for key, zone in zones.items() if zone.sensitive)
-            places = replace(places, zones=zones, index=ZoneIndex(zones.values()), sensitive=sensitive)
+            places = replace(
+                places,
+                zones=zones,
+                index=ZoneIndex(zones.values()),
+                sensitive=sensitive,
+                tagged=Tagged(zones.values()),
+            )
         if changes.names("beacon"):
             beacons = _merged(self.beacons, changes.of("beacon"), _transmitter)
             places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))

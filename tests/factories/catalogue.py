@@ -88,6 +88,15 @@ def campaign_document(id_="coffee", *, trigger=None, **fields):
     return {"id": id_, "trigger": trigger or trigger_document("shop/cafe")} | plain | fields
 
 
+def product_document(id_="beans", *, name="Beans", tags=(), **priced):
+    """`priced`: price and currency, or neither."""
+    return {"id": id_, "name": name, "tags": list(tags), **priced}
+
+
+def stock_document(product="beans", quantity=3, *, site="shop", at="2026-06-03T12:00:00+00:00"):
+    return {"site": site, "product": product, "quantity": quantity, "at": at}
+
+
 def policy_document(*caps, hold_out=0.0):
     return {"caps": [cap | {"scope": "all"} for cap in caps], "hold_out": hold_out}
 
@@ -101,6 +110,8 @@ def documents(
     campaigns=(),
     policy=None,
     audiences=(),
+    products=(),
+    stock=(),
     deleted=(),
     version=1,
 ):
@@ -113,6 +124,8 @@ def documents(
     bodies |= {("campaign", campaign["id"]): campaign for campaign in campaigns}
     bodies |= {("policy", "policy"): policy} if policy is not None else {}
     bodies |= {("audience", audience["id"]): audience for audience in audiences}
+    bodies |= {("product", product["id"]): product for product in products}
+    bodies |= {("stock", f"{level['site']}/{level['product']}"): level for level in stock}
     return Documents(version=version, bodies=bodies | dict.fromkeys(deleted))
 
 

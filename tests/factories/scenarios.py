@@ -33,8 +33,10 @@ from tests.factories.catalogue import (
     floor_document,
     offer_document,
     place,
+    product_document,
     site_document,
     square,
+    stock_document,
     trigger_document,
     zone_document,
 )
@@ -100,6 +102,8 @@ class CampaignOf(Struct, forbid_unknown_fields=True, omit_defaults=True):
     counts_towards_policy: bool = True
     kind: str = "promotion"
     tags: list[str] = []
+    context: list[str] = field(default_factory=lambda: ["affinity"])
+    value: float = 1.0
     blackouts: list[dict[str, str]] = []
     min_gap_s: int | None = None
     suppression: dict[str, int] | None = None
@@ -153,8 +157,10 @@ class Configuration(Struct, forbid_unknown_fields=True):
     policy: PolicyOf = field(default_factory=PolicyOf)
     pools: dict[str, list[str]] = {}  # id -> codes, in the order in which they are given out
     audiences: dict[str, dict[str, Any]] = {}  # id -> rule
+    products: dict[str, dict[str, Any]] = {}  # id -> name, and what else is special about it
+    stock: dict[str, dict[str, int]] = {}  # site -> product -> how many, counted at the start
 
-    def kinds(self):
+    def kinds(self, start_at):
         return {
             "sites": [site_document(id_, time_zone=time_zone) for id_, time_zone in self.sites.items()],
             "floors": [floor_document(id_, level=level) for id_, level in self.floors.items()],
@@ -163,6 +169,12 @@ class Configuration(Struct, forbid_unknown_fields=True):
             "campaigns": [campaign.document() for campaign in self.campaigns],
             "policy": self.policy.document(),
             "audiences": [{"id": id_, "name": id_, "rule": rule} for id_, rule in self.audiences.items()],
+            "products": [product_document(id_, **about) for id_, about in self.products.items()],
+            "stock": [
+                stock_document(product, quantity, site=site, at=start_at.isoformat())
+                for site, levels in self.stock.items()
+                for product, quantity in levels.items()
+            ],
         }
 
 
@@ -209,16 +221,22 @@ class Decided(Struct, forbid_unknown_fields=True, frozen=True, order=True):
 
 
 class Expected(Struct, forbid_unknown_fields=True):
-    """`offers`: what was said at a moment, as far as the scenario is about it."""
+    """`offers` and `scores`: what was said at a moment and what decided it, as far as the scenario is about it."""
 
     events: list[str]
     decisions: list[Decided]
     offers: dict[str, dict[str, str | None]] = {}
+    scores: dict[str, dict[str, float]] = {}
 
     def said(self, offers):
         """Of (moment, offer as a dict), what is to be compared with `offers`."""
         found = dict(offers)
         return {at: {name: found[at][name] for name in texts} for at, texts in self.offers.items()}
+
+    def weighed(self, scores):
+        """Of (moment, scores), what is to be compared with `scores`; to the second place."""
+        found = dict(scores)
+        return {at: {name: round(value, 2) for name, value in found[at].items()} for at in self.scores}
 
 
 class Scenario(Struct, forbid_unknown_fields=True):
@@ -278,7 +296,7 @@ def load(name):
 
 def in_memory(scenario):
     """The scenario's world in dicts; keys are given out in the order of the phones, as PostgreSQL does."""
-    told = documents(**scenario.configuration.kinds())
+    told = documents(**scenario.configuration.kinds(scenario.start_at))
     catalogue = Catalogue.of(1, Places().updated(told), Programme().updated(told))
     keys, customers, installations = {}, {}, {}
     for number, (name, phone) in enumerate(scenario.phones.items(), start=1):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from beacon_service.campaigns.decision import Reason
+from beacon_service.campaigns.score import affinity, distance, dwell
 from beacon_service.campaigns.verdict import RULES
 from tests.factories.brand import Brand, zone_body
 from tests.factories.shop import Shop
@@ -23,12 +24,20 @@ def test_the_examples_are_taken(app, clock):
     assert brand.put("/sites/harbour-store", site).status_code == 201
     assert brand.put("/sites/harbour-store/zones/wine", zone_body(name="Wine")).status_code == 201
     shop.phone("phone", customer="anna")
-    assert len(EXAMPLES) == 10
+    assert len(EXAMPLES) == 11
     for method, path, body in EXAMPLES:
         answer = getattr(brand, method.lower())(path, json.loads(body))
         assert answer.status_code in {200, 201}, (path, answer.text)
         if path == "/decisions:dryRun":
             assert answer.json["campaign"] == "wine-for-two"
+
+
+def test_the_worked_example_of_a_context_is_what_it_comes_to():
+    anna = affinity(["wine"], {"wine": 3 / 4}) * dwell(240) * distance(10)
+    parts = [affinity([], {}), affinity(["wine"], {"wine": 0.75}), dwell(240), distance(10), anna]
+    assert [round(part, 2) for part in parts] == [1.0, 1.75, 1.67, 1.67, 4.86]
+    assert "1.75 x 1.67 x 1.67 = 4.86" in PAGE
+    assert (dwell(120), distance(20)) == (1.5, 1.5)
 
 
 def test_every_rule_and_its_reason_is_in_the_table_in_order():

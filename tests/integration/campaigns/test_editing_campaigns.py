@@ -52,6 +52,7 @@ def test_a_campaign_is_kept_with_its_defaults(shop):
             "fallback": False,
             "value": 1.0,
             "lever": 1.0,
+            "context": ["affinity"],
             "learn": None,
             "offers": [
                 {

@@ -100,3 +100,28 @@ def test_a_product_that_a_published_campaign_is_about_is_not_deleted(store):
     assert store.delete("/products/beans").status_code == 204
     assert store.delete("/products/milk").status_code == 204
     assert store.get("/products").json["items"] == []
+
+
+def test_a_product_has_a_price_with_its_currency(store):
+    priced = {"name": "Beans", "tags": [], "price": "9.50", "currency": "EUR"}
+    assert store.put("/products/beans", priced).status_code == 200
+    assert store.get("/products/beans").json == {"id": "beans", **priced}
+    assert set(faults(store.put("/products/beans", {"name": "Beans", "price": "9.50"}))) == {"/currency"}
+    assert set(faults(store.put("/products/beans", {"name": "Beans", "currency": "EUR"}))) == {"/price"}
+    for price in ("9,50", "-1", "09.50", "1e3", "9."):
+        wrong = {"name": "Beans", "price": price, "currency": "EUR"}
+        assert set(faults(store.put("/products/beans", wrong))) == {"/price"}
+
+
+def test_what_was_said_of_a_product_stays_and_the_next_is_told_what_it_is_now(store, clock):
+    text = {"title": "{{ product.name }}", "body": "{{ product.price | default: 'Ask' }}"}
+    store.put("/sites/shop/stock/beans", {"quantity": 3})
+    assert store.put("/campaigns/coffee", campaign_body(offers=[OFFER | text])).status_code == 201
+    shop = Shop(store.app, clock)
+    body = shop.ping_body("1", floor="ground")
+    (first,) = shop.post(shop.phone("anna"), body).json["decisions"]
+    store.put("/products/beans", {"name": "Yirgacheffe", "price": "9.50", "currency": "EUR"})
+    (other,) = shop.ping(shop.phone("ben"), "1", floor="ground")["decisions"]
+    assert [one["offer"]["title"] for one in (first, other)] == ["beans", "Yirgacheffe"]
+    assert [one["offer"]["body"] for one in (first, other)] == ["Ask", "9.50"]
+    assert shop.post("anna", body).json["decisions"] == [first]

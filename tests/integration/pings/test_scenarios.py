@@ -27,12 +27,21 @@ def decisions(scenario, live):
     return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
 
 
-def offers(scenario, live):
+def moments(scenario, live):
+    """(moment, offer, scores) of every decision."""
     found = live.rows(
-        "SELECT i.id, move, zone, coalesce(dwell_s, within_m), at, offer"
+        "SELECT i.id, move, zone, coalesce(dwell_s, within_m), at, offer, scores"
         " FROM decisions JOIN installations i ON i.key = installation_key"
     )
-    return [(scenario.moment(*row[:5]), row[5]) for row in found if row[5] is not None]
+    return [(scenario.moment(*row[:5]), *row[5:]) for row in found]
+
+
+def offers(scenario, live):
+    return [(at, offer) for at, offer, _ in moments(scenario, live) if offer is not None]
+
+
+def scores(scenario, live):
+    return [(at, scores) for at, _, scores in moments(scenario, live)]
 
 
 def fire_timers(live):
@@ -51,7 +60,7 @@ def test_scenario(name, app, clock):
     scenario = load(name)
     clock.now_at = scenario.start_at
     live = Shop(app, clock)
-    live.configure(**scenario.configuration.kinds())
+    live.configure(**scenario.configuration.kinds(scenario.start_at))
     for phone, about in scenario.phones.items():
         live.phone(
             phone,
@@ -92,3 +101,4 @@ def test_scenario(name, app, clock):
     assert events(scenario, live) == in_time(scenario.expect.events)
     assert decisions(scenario, live) == scenario.expect.decisions
     assert scenario.expect.said(offers(scenario, live)) == scenario.expect.offers
+    assert scenario.expect.weighed(scores(scenario, live)) == scenario.expect.scores

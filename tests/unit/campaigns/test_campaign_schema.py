@@ -64,10 +64,22 @@ def test_what_nothing_was_said_of_is_not_kept():
         "suppression",
         "group",
         "fallback",
+        "context",
     }
     assert document["trigger"].keys() == {"move", "zones", "tags", "site", "dwell_s", "nth"}
     assert not document["offers"][0].keys() & {"weight", "cost"}
     assert PolicyIn.model_validate({"caps": [cap()]}).document().keys() == {"caps", "hold_out"}
+
+
+def test_a_context_is_read_by_the_core_and_silence_is_affinity():
+    def context(**fields):
+        body = CampaignIn.model_validate(campaign_body(**fields)).document("coffee")
+        return campaign_of(body | {"revision": 1}).context
+
+    assert context() == ("affinity",)
+    assert context(context=["affinity"]) == ("affinity",)
+    assert context(context=[]) == ()
+    assert context(context=["distance", "dwell"], tags=["wine"]) == ("distance", "dwell")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +162,10 @@ def test_mistakes_of_a_policy_are_named_too(fields, where):
         ({"min_gap_s": 0}, "/min_gap_s"),
         ({"suppression": {"dismissals": 1}}, "/suppression/within_days"),
         ({"group": "a b"}, "/group"),
+        ({"context": ["dwell"]}, "/context/0"),
+        ({"context": ["affinity", "distance"]}, "/context/1"),
+        ({"context": ["dwell", "dwell"], "tags": ["wine"]}, "/context/1"),
+        ({"context": ["weather"]}, "/context/0"),
         ({"kind": "spam"}, "/kind"),
         ({"offers": [OFFER, OFFER]}, "/offers/1/id"),
         ({"offers": [OFFER | {"weight": 0}]}, "/offers/0/weight"),

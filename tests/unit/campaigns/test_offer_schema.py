@@ -71,6 +71,14 @@ def test_an_offer_that_says_all_there_is_is_read_by_the_core():
             "does not begin with https:// and a host that is written out, up to its slash",
         ),
         ({"body": "Show {{ offer.code }}"}, "/body", "names offer.code, and there is none"),
+        ({"body": "{{ product.name }}"}, "/body", "names a product, and the offer is about none"),
+        ({"body": "{% for one in products %}{{ one.id }}{% endfor %}"}, "/body", None),
+        ({"languages": {"de": {"title": "{{ product.name }}", "body": "B"}}}, "/languages/de/title", None),
+        (
+            {"products": ["beans"], "title": "{{ product.prize }}"},
+            "/title",
+            "names product.prize, which there is not; a product has: id, name, tags, stock, price, currency",
+        ),
         ({"codes": {"pool": "a"}, "code": "A"}, "/codes", "stands beside code"),
         ({"codes": {}}, "/codes", "names not exactly one source"),
         ({"fallback": FALLBACK | {"title": "{{ site.id }}"}}, "/fallback/title", "is a template"),
@@ -97,6 +105,13 @@ def test_what_may_be_impossible_to_write_is_not_ready_without_a_fallback():
     what = "may be impossible to write: customer.attributes.name may be missing"
     assert unready(title=DOUBTFUL) == {"/offers/1/title": what}
     assert unready(title=CERTAIN) == unready(title=DOUBTFUL, fallback=FALLBACK) == {}
+
+
+def test_a_price_may_be_missing_and_a_name_is_always_there():
+    about = {"products": ["beans"]}
+    what = "may be impossible to write: product.price may be missing"
+    assert unready(title="For {{ product.price }}", **about) == {"/offers/1/title": what}
+    assert unready(title="{{ product.name }}: {{ product.stock }} left", **about) == {}
 
 
 def test_at_an_event_a_place_is_missing_too():

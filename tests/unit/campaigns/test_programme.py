@@ -2,7 +2,7 @@ from datetime import UTC, datetime, time, timedelta
 
 import pytest
 
-from beacon_service.campaigns.model import Cap, Offer, Policy, Trigger, Window
+from beacon_service.campaigns.model import Cap, Offer, Policy, Product, Trigger, Window
 from beacon_service.campaigns.programme import Programme
 from beacon_service.hours import WeeklyHours
 from tests.factories.catalogue import (
@@ -12,6 +12,7 @@ from tests.factories.catalogue import (
     offer_document,
     places,
     policy_document,
+    product_document,
     programme,
     site_document,
     trigger_document,
@@ -154,3 +155,11 @@ def test_the_contact_policy_is_read():
     assert found.policy == Policy(
         (Cap("all", "customer", 5, "decided", Window("rolling", 1, "day"), "site"),), 0.1
     )
+
+
+def test_products_are_those_of_the_version():
+    before = Programme().updated(documents(products=[product_document(price="9.50", currency="EUR")]))
+    after = before.updated(documents(products=[product_document(name="Decaf"), product_document("tea")]))
+    assert before.products == {"beans": Product("beans", "Beans", (), "9.50", "EUR")}
+    assert after.products == {"beans": Product("beans", "Decaf"), "tea": Product("tea", "Beans")}
+    assert after.updated(documents(deleted=[("product", "tea")])).products.keys() == {"beans"}

@@ -1,16 +1,19 @@
 """Among equals: what is likelier taken up, nearer to the customer, or worth more; drawn so that a replay draws the same."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
+from shapely import Point
 
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.model import Learning, Tries
-from beacon_service.campaigns.score import affinities, context, propensity, slice_of
+from beacon_service.campaigns.score import affinities, affinity, distance, dwell, propensity, slice_of, stays
 from beacon_service.ids import derived_uuid
 from beacon_service.visits.model import Visit
-from tests.factories.catalogue import offer_document, places, square, zone_document
-from tests.factories.moments import NOW, campaign, chosen, question
+from beacon_service.zones.tagged import Spot
+from tests.factories.catalogue import offer_document, place, places, square, zone_document
+from tests.factories.moments import NOW, campaign, chosen, moment, question
 
 LEARNS = {"goal": "clicked"}
 TWO = [offer_document("cup"), offer_document("cake")]
@@ -131,5 +134,84 @@ class TestAffinity:
         assert (decision.campaign, decision.scores) == ("b", {"a": 1.25, "b": 1.75})
 
     def test_the_most_liked_of_several_tags_counts(self):
-        assert context(campaign(tags=["toys", "wine"]), {"wine": 0.75, "toys": 0.25}) == 1.75
-        assert context(campaign(), {"wine": 0.75}) == 1.0
+        assert affinity(["toys", "wine"], {"wine": 0.75, "toys": 0.25}) == 1.75
+        assert affinity([], {"wine": 0.75}) == 1.0
+
+
+def ago(**about):
+    return NOW - timedelta(**about)
+
+
+class TestDwell:
+    @pytest.mark.parametrize(
+        ("seconds", "factor"), [(0, 1.0), (30, 1.2), (120, 1.5), (600, 1.83), (1e9, 2.0)]
+    )
+    def test_the_longer_the_more_and_never_twice_as_much(self, seconds, factor):
+        assert dwell(seconds) == pytest.approx(factor, abs=0.005)
+
+    def test_it_is_the_longest_stay_of_this_visit_in_a_zone_of_the_tag(self):
+        visits = {
+            "shop": Visit(number=4, started_at=ago(minutes=30)),
+            "shop/wine": Visit(number=3, started_at=ago(minutes=20), left_at=ago(minutes=15)),
+            "shop/toys": Visit(number=1, started_at=ago(minutes=2), open=1),
+            "shop/clinic": Visit(number=1, started_at=ago(minutes=29), open=1),
+            "shop/gone": Visit(number=1, started_at=ago(minutes=29), open=1),
+        }
+        at_the_till = moment(visit_started_at=ago(minutes=30))
+        assert stays(at_the_till, visits, WORLD.zones, NOW) == {"wine": 300.0, "toys": 120.0}
+        came_later = moment(visit_started_at=ago(minutes=10))
+        assert stays(came_later, visits, WORLD.zones, NOW) == {"toys": 120.0}
+        assert stays(moment(site="mall"), visits, WORLD.zones, NOW) == {}
+
+    def test_of_what_waited_it_is_how_long_it_is_now(self):
+        visits = {"shop/toys": Visit(number=1, started_at=ago(minutes=2), open=1)}
+        about = {"visits": visits, "zones": WORLD.zones, "now": NOW + timedelta(minutes=8)}
+        toys = campaign(tags=["toys"], context=["dwell"])
+        assert question(**about).context(toys) == {"dwell": 1.5}
+        waited = question(**about, good_until=NOW + timedelta(hours=1))
+        assert waited.context(toys) == {"dwell": pytest.approx(1.0 + 600 / 720)}
+
+
+class TestDistance:
+    @pytest.mark.parametrize(
+        ("metres", "factor"), [(0, 2.0), (5, 1.8), (20, 1.5), (100, 1.17), (1e9, 1.0), (None, 1.0)]
+    )
+    def test_the_nearer_the_more_and_nothing_where_there_is_none(self, metres, factor):
+        assert distance(metres) == pytest.approx(factor, abs=0.005)
+
+    def test_the_nearest_of_the_tags_counts(self):
+        spot = Spot(Point(*place(0.5, 0.5)), None)
+        both = campaign(tags=["toys", "wine"], context=["distance"])
+        assert question(tagged=WORLD.tagged, spot=spot).context(both) == {"distance": 2.0}
+
+    def test_who_is_nowhere_is_near_to_nothing(self):
+        wine = campaign(tags=["wine"], context=["distance"])
+        assert question(tagged=WORLD.tagged).context(wine) == {"distance": 1.0}
+
+
+class TestContext:
+    about = {  # noqa: RUF012 - a test's own
+        "visits": {"shop/wine": Visit(number=1, started_at=ago(minutes=2), open=1)},
+        "zones": WORLD.zones,
+        "tagged": WORLD.tagged,
+        "spot": Spot(Point(*place(0.5, 0.5)), None),
+    }
+
+    def test_who_says_nothing_of_it_is_weighed_by_affinity_alone_and_told_as_before(self):
+        decision = decide(question(**self.about), [campaign("a"), campaign("b", tags=["wine"])])
+        assert (decision.campaign, decision.scores) == ("b", {"a": 1.0, "b": 2.0})
+
+    def test_its_aspects_multiply_and_each_is_told(self):
+        all_of_it = campaign("b", tags=["wine"], context=["affinity", "dwell", "distance"])
+        decision = decide(question(**self.about), [campaign("a", value=5.0), all_of_it])
+        assert decision.campaign == "b"
+        assert decision.scores == {
+            "a": 5.0,
+            "b": 6.0,
+            "b/affinity": 2.0,
+            "b/dwell": 1.5,
+            "b/distance": 2.0,
+        }
+
+    def test_a_campaign_may_ask_for_none(self):
+        assert question(**self.about).score(campaign(tags=["wine"], context=[])) == 1.0

@@ -285,3 +285,78 @@ def test_any_text_is_taken_or_refused(source):
     except TemplateError:
         return
     template.render(values())
+
+
+BEANS = {
+    "id": "beans",
+    "name": "Yirgacheffe",
+    "tags": ["coffee"],
+    "stock": 3,
+    "price": "9.50",
+    "currency": "EUR",
+}
+BREAD = {"id": "bread", "name": "Rye", "tags": [], "stock": 8, "price": None, "currency": None}
+
+
+def of_products(source, *products):
+    about = {"product": products[0], "products": list(products)} if products else {}
+    return compile_template(source, "body").render(values() | about)
+
+
+class TestProducts:
+    @pytest.mark.parametrize(
+        ("source", "text"),
+        [
+            ("{{ product.name }}, {{ product.price }} {{ product.currency }}", "Yirgacheffe, 9.50 EUR"),
+            ("{{ product.stock }} left of {{ product.id }}", "3 left of beans"),
+            ("{% if product.stock < 5 %}Last ones{% endif %}", "Last ones"),
+            ("{{ product.price | times: 2 }}", "19.0"),
+            ("{% for one in products %}[{{ one.name }}]{% endfor %}", "[Yirgacheffe][Rye]"),
+            ("{% for product in products %}[{{ product.name }}]{% endfor %}", "[Yirgacheffe][Rye]"),
+            ("{{ products.size }} of them, also {{ products[1].name }}", "2 of them, also Rye"),
+        ],
+    )
+    def test_what_the_offer_is_about_may_be_named(self, source, text):
+        assert of_products(source, BEANS, BREAD) == text
+        assert compile_template(source, "body").uses_products
+
+    @pytest.mark.parametrize(
+        ("source", "why"),
+        [
+            ("{{ product.nmae }}", "product has: id, name, tags, stock, price, currency"),
+            ("{{ products[0].nmae }}", "product has: id"),
+            ("{% for one in products %}{{ one.nmae }}{% endfor %}", "names one.nmae, which there is not"),
+            ("{% for product in products %}{{ product.nmae }}{% endfor %}", "product has: id"),
+            ("{{ product }}", "say product.name"),
+            ("{{ products[0] }}", "say products[0].name"),
+            ("{{ products }}", "which are several"),
+            ("{{ prodcut.name }}", "there are: customer, site, zone, moment, offer, product, products"),
+        ],
+    )
+    def test_what_products_do_not_have_is_refused_when_the_text_is_saved(self, source, why):
+        assert why in refusal(source)
+
+    def test_a_price_may_be_missing_and_a_name_or_a_count_may_not(self):
+        priced = "{{ product.price }}"
+        assert compile_template(priced, "body").doubts == ("product.price may be missing",)
+        assert of_products(priced, BREAD) is None
+        assert of_products("{{ product.price | default: 'for you' }}", BREAD) == "for you"
+        assert compile_template("{{ product.name }}: {{ product.stock }}", "body").doubts == ()
+
+    @pytest.mark.parametrize(
+        "source",
+        [
+            "{% assign product = customer.attributes.name %}{{ product }}",
+            "{% assign products = customer.attributes.favourites %}{% for one in products %}{{ one.any }}{% endfor %}",
+            "{% for product in customer.attributes.favourites %}{{ product }}{% endfor %}",
+        ],
+    )
+    def test_texts_that_gave_these_names_to_values_of_their_own_are_taken_as_before(self, source):
+        assert not compile_template(source, "body").uses_products
+
+    def test_a_name_that_is_a_product_here_and_a_value_there_may_have_any_field(self):
+        both = (
+            "{% for one in products %}{{ one.name }}{% endfor %}"
+            "{% for one in customer.attributes.favourites %}{{ one.any | default: '-' }}{% endfor %}"
+        )
+        assert of_products(both, BEANS) == "Yirgacheffe--"
