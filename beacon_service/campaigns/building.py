@@ -101,6 +101,7 @@ def _trigger(body: Body) -> Trigger:
         nth=body.get("nth"),
         event=body.get("event"),
         absent_days=body.get("absent_days"),
+        already_absent=body.get("include_already_absent") or False,
         delay=timedelta(seconds=body.get("delay_s") or 0),
         still_there=body.get("recheck") is not None,
         good_for=_seconds(body.get("good_for_s")),

@@ -53,7 +53,8 @@ class Trigger:
     dwell_s: int | None = None
     nth: int | None = None  # 1: the first visit only
     event: str | None = None  # the type of what the customer did elsewhere
-    absent_days: int | None = None  # not seen for so long
+    absent_days: int | None = None  # not seen for so long ...
+    already_absent: bool = False  # ... also who had not been for longer before anybody asked
     delay: timedelta = timedelta(0)  # decided so much later ...
     still_there: bool = False  # ... if the customer is still in the zone, or still near it
     good_for: timedelta | None = None  # and not later than so much after that

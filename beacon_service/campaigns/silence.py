@@ -25,7 +25,10 @@ _LEARNED: dict[str, dict[str, Any]] = {
     "budget": {"of": "offers", "per_site": False, "pacing": "fast"},
     "dayparts": {"days": None, "rule": None, "starts_on": None},
     "quiet": {"days": None},
-    "trigger": dict.fromkeys(("event", "absent_days", "delay_s", "recheck", "good_for_s", "within_m")),
+    "trigger": {
+        **dict.fromkeys(("event", "absent_days", "delay_s", "recheck", "good_for_s", "within_m")),
+        "include_already_absent": False,
+    },
     "caps": {"tag": None, "channel": None},
     "window": {"week_start": None},
 }

@@ -47,6 +47,11 @@ class TriggerIn(Document):
     absent_days: Annotated[int, Field(ge=1, le=3650)] | None = Field(
         default=None, description="Decided once for each absence, when the campaign's dayparts next allow."
     )
+    include_already_absent: bool = Field(
+        default=False,
+        description="Of absent_days: also who had been away for longer already when the campaign was published, all "
+        "at once. Left out: whose absence comes to so many days from then on.",
+    )
     delay_s: Annotated[int, Field(ge=1, le=90 * 86_400)] | None = None
     recheck: Literal["still_in_zone", "still_near"] | None = Field(
         default=None,
@@ -64,6 +69,9 @@ class TriggerIn(Document):
         found = []
         if sum(given is not None for given in (self.move, self.event, self.absent_days)) != 1:
             found.append(Flaw((), "names not one cause", "Send one of move, event and absent_days."))
+        if self.include_already_absent and self.absent_days is None:
+            what = "says nothing without absent_days"
+            found.append(Flaw(("include_already_absent",), what, "Leave it out, or send absent_days."))
         if self.move is None:
             found += self._flaws_without_a_move()
             refuse("trigger", found)

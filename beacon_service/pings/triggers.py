@@ -113,7 +113,10 @@ def notice_absences(engine: Engine, programme: Programme, now: datetime, seed: S
     for campaign in programme.triggers.of_absence():
         assert campaign.trigger.absent_days is not None, "of an absence"
         last = now.date() - timedelta(days=campaign.trigger.absent_days)
-        params: dict[str, object] = {"first": before.get(campaign.id, _LONG_AGO), "last": last, "most": MOST}
+        look = _look(campaign)
+        # Looks of former versions went by the campaign alone.
+        first = before.get(look, before.get(campaign.id, _beginning(campaign, last)))
+        params: dict[str, object] = {"first": first, "last": last, "most": MOST}
         after: int | None = 0
         while after is not None:
             with transaction(engine) as connection:
@@ -121,10 +124,23 @@ def notice_absences(engine: Engine, programme: Programme, now: datetime, seed: S
                 count += _save_new(
                     connection, [_of_absence(one, campaign, programme, now, seed) for one in absent]
                 )
-        reached[campaign.id] = last
+        reached[look] = last
     with transaction(engine) as connection:
         duties.remember(connection, DUTY, now, reached)
     return count
+
+
+def _look(campaign: Campaign) -> str:
+    """Names how far it was looked; for another number of days it begins anew. No id has an at sign."""
+    return f"{campaign.id}@{campaign.trigger.absent_days}"
+
+
+def _beginning(campaign: Campaign, last: date) -> date:
+    """Where the first look begins, that is, when the campaign was published: with those of this very day.
+
+    Who had been away for longer would all be told at once, and nobody means that who asks for thirty days.
+    """
+    return _LONG_AGO if campaign.trigger.already_absent else last - timedelta(days=1)
 
 
 class _Absent(NamedTuple):

@@ -178,6 +178,83 @@ class TestAbsence:
         assert worker.decide() == 1
 
 
+class TestThePublicationOfAnAbsence:
+    """It speaks to those who stay away from then on, not to everybody who ever left."""
+
+    def miss(self, days=30, **fields):
+        trigger = elsewhere(absent_days=days, **fields)
+        return campaign_document("miss-you", trigger=trigger)
+
+    @pytest.fixture
+    def long_gone(self, shop):
+        """Not seen for so many days, by name."""
+        shop.configure(zones=[CAFE])
+        today = shop.clock.now().date()
+        for days in (20, 25, 28, 29, 30, 31, 400):
+            shop.phone(f"p{days}")
+            with shop.connect() as connection:
+                connection.execute(
+                    "UPDATE customers SET seen_on = %s WHERE id = %s",
+                    [today - timedelta(days=days), f"of-p{days}"],
+                )
+        return shop
+
+    def told(self, shop):
+        found = shop.rows(
+            "SELECT i.id FROM waiting w JOIN installations i ON i.key = w.installation_key ORDER BY i.id"
+        )
+        return [name for (name,) in found]
+
+    def test_tells_those_of_that_very_day_and_of_each_day_after(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        assert (worker.notice_absences(), self.told(long_gone)) == (1, ["p30"])
+        after(long_gone, days=1)
+        assert (worker.notice_absences(), self.told(long_gone)) == (1, ["p29", "p30"])
+
+    def test_catches_up_with_the_days_on_which_nobody_looked(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        worker.notice_absences()
+        after(long_gone, days=5)
+        assert (worker.notice_absences(), self.told(long_gone)) == (3, ["p25", "p28", "p29", "p30"])
+
+    def test_tells_all_who_are_away_where_that_is_asked_for(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss(include_already_absent=True)])
+        assert (worker.notice_absences(), self.told(long_gone)) == (3, ["p30", "p31", "p400"])
+        assert worker.notice_absences() == 0
+
+    def test_fewer_days_begin_anew(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        worker.notice_absences()
+        long_gone.configure(campaigns=[self.miss(20)])
+        assert (worker.notice_absences(), self.told(long_gone)) == (1, ["p20", "p30"])
+
+    def test_another_revision_of_as_many_days_goes_on(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        worker.notice_absences()
+        after(long_gone, days=2)
+        long_gone.configure(campaigns=[self.miss() | {"revision": 2, "priority": 5}])
+        assert (worker.notice_absences(), self.told(long_gone)) == (2, ["p28", "p29", "p30"])
+
+    def test_after_a_pause_only_whoever_comes_to_so_many_days_then_is_told(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        worker.notice_absences()
+        long_gone.configure(campaigns=[self.miss() | {"status": "paused"}])
+        after(long_gone, days=2)
+        worker.notice_absences()
+        long_gone.configure(campaigns=[self.miss()])
+        assert (worker.notice_absences(), self.told(long_gone)) == (1, ["p28", "p30"])
+
+    def test_how_far_a_former_version_looked_is_where_this_one_goes_on(self, long_gone, worker):
+        reached = long_gone.clock.now().date() - timedelta(days=32)
+        with long_gone.connect() as connection:
+            connection.execute(
+                "INSERT INTO duties VALUES ('absences', now(), json_build_object('miss-you', %s::text))",
+                [reached],
+            )
+        long_gone.configure(campaigns=[self.miss()])
+        assert (worker.notice_absences(), self.told(long_gone)) == (2, ["p30", "p31"])
+
+
 class TestWhoseItIs:
     DELAYED = campaign_document("later", trigger=trigger_document("shop/cafe", delay_s=60))
 

@@ -22,7 +22,7 @@ from tests.integration.pings.test_waiting import CAFE, Worker, after, bought, de
 
 LATER = campaign_document("later", trigger=trigger_document("shop/cafe", delay_s=60))
 THANKS = campaign_document("thanks", trigger=elsewhere(event="complaint", delay_s=60))
-MISS_YOU = campaign_document("miss-you", trigger=elsewhere(absent_days=30))
+MISS_YOU = campaign_document("miss-you", trigger=elsewhere(absent_days=30, include_already_absent=True))
 # Longer than anything takes that nobody holds up.
 HELD_UP_S = 1.0
 

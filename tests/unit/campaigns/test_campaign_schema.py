@@ -132,6 +132,7 @@ def test_mistakes_of_a_policy_are_named_too(fields, where):
         ({"trigger": {"event": "purchase", "tags": ["food"]}}, "/trigger/tags"),
         ({"trigger": {"absent_days": 30, "delay_s": 60}}, "/trigger/delay_s"),
         ({"trigger": {"absent_days": 0}}, "/trigger/absent_days"),
+        ({"trigger": ENTERED | {"include_already_absent": True}}, "/trigger/include_already_absent"),
         ({"trigger": ENTERED | {"recheck": "still_in_zone"}}, "/trigger/recheck"),
         ({"trigger": ENTERED | {"delay_s": 0}}, "/trigger/delay_s"),
         ({"trigger": ENTERED | {"move": "approached"}}, "/trigger/within_m"),
