@@ -83,7 +83,7 @@ def _why_not(found: dict[str, Any], now: datetime) -> str:
     if found["expires_at"] <= now:
         return "What it offers has expired, and is not sent any more."
     if found["state"] == "withdrawn":
-        return "It was withdrawn: the customer wants no offers any more, or has another phone."
+        return f"It was withdrawn: {found['last_error']}."
     return "It is being sent at this moment."
 
 

@@ -31,6 +31,7 @@ def _leaving(decision: Decision, now: datetime) -> Leaving:
         campaign=decision.campaign,
         body=_body(decision, now),
         expires_at=decision.expires_at,
+        everywhere=not moment.site,
     )
 
 

@@ -35,7 +35,8 @@ LEFT JOIN LATERAL (
         AND NOT EXISTS (
             SELECT FROM deliveries AS older
             WHERE older.state = 'waiting' AND older.customer_key = d.customer_key
-                AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number)
+                AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number
+                AND (older.channel = 'webhook' OR older.installation_key = d.installation_key))
     ORDER BY d.next_at LIMIT 1
 ) AS due ON true
 GROUP BY lane.channel ORDER BY lane.channel

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from beacon_service.campaigns.ledger import Outcome as Became
 from beacon_service.ids import draw
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Leaving(NamedTuple):
     campaign: str
     body: dict[str, Any]
     expires_at: datetime
+    everywhere: bool = False  # no phone made the moment: by push it goes to all that the customer has
 
 
 class Address(NamedTuple):
@@ -85,6 +87,8 @@ class Delivery:
     created_at: datetime
     wanted: bool  # the customer still wants offers, and the phone is still that customer's
     push: Address | None
+    outcomes: int = 0  # what is known to have become of the offer: bits of ledger.Outcome
+    sent_before: bool = False  # somebody wants it sent again
 
     @property
     def lane(self) -> tuple[str, str]:
@@ -124,15 +128,31 @@ class Settled(NamedTuple):
 # Why a message that waited is not sent after all, where an attempt would say how it went.
 EXPIRED = Attempt("refused", error="the offer expired before it could be sent")
 WITHDRAWN = Attempt("refused", error="the customer wants no offers any more, or has another phone")
+# Who has dealt with the offer meanwhile, in the inbox or at the till, is not to be told of it. The furthest counts.
+DEALT_WITH = (
+    (Became.REDEEMED, "was redeemed"),
+    (Became.DISMISSED, "was dismissed"),
+    (Became.CLICKED | Became.VIEWED, "was seen"),
+)
 
 
 def turned_away(delivery: Delivery, now: datetime) -> Settled | None:
-    """What may not be sent any more: an offer that expired, or one to somebody who does not want it."""
+    """What may not be sent any more: an offer that expired or was dealt with, or one that is not wanted."""
     if delivery.expires_at <= now:
         return Settled(delivery, "expired", delivery.attempt - 1, now, EXPIRED)
     if not delivery.wanted:
         return Settled(delivery, "withdrawn", delivery.attempt - 1, now, WITHDRAWN)
+    if (became := _dealt_with(delivery)) is not None:
+        attempt = Attempt("refused", error=f"the offer {became} before it could be sent")
+        return Settled(delivery, "withdrawn", delivery.attempt - 1, now, attempt)
     return None
+
+
+def _dealt_with(delivery: Delivery) -> str | None:
+    """What became of the offer. A server that is sent it again, because somebody asks for that, is no customer."""
+    if delivery.channel == "webhook" and delivery.sent_before:
+        return None
+    return next((became for outcomes, became in DEALT_WITH if delivery.outcomes & outcomes), None)
 
 
 def settle(delivery: Delivery, attempt: Attempt, now: datetime) -> Settled:

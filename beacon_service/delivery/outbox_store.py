@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # A common table expression beside the decisions': both are there or neither is. The configuration is locked, so that
 # the webhooks are those by which it was decided. The message id is a UUID of version 8 (RFC 9562) that follows from
-# decision and endpoint.
+# decision and endpoint, and by push from the phone. What no phone made is pushed to all that the customer has.
 ADD = """leaving AS (
     INSERT INTO deliveries (
         message_id, decision_id, customer_key, installation_key, channel, endpoint, body, next_at, expires_at,
@@ -35,31 +35,34 @@ ADD = """leaving AS (
         greatest(%(now)b::timestamptz, (
             SELECT max(older.next_at) FROM deliveries AS older
             WHERE older.state = 'waiting' AND older.customer_key = found.customer_key
-                AND older.channel = found.channel AND older.endpoint = found.endpoint AND older.lease IS NULL)),
+                AND older.channel = found.channel AND older.endpoint = found.endpoint AND older.lease IS NULL
+                AND (older.channel = 'webhook' OR older.installation_key = found.installation_key))),
         expires_at, %(now)b::timestamptz
     FROM (
-        SELECT given.*, lane.endpoint,
-            substr(sha256(convert_to('delivery ' || given.decision_id || ' ' || lane.endpoint, 'UTF8')), 1, 16)
-                AS hash,
-            given.about || jsonb_build_object('customer_id', c.id, 'installation_id', i.id) AS body
+        SELECT given.decision_id, given.customer_key, lane.phone AS installation_key, given.channel, given.expires_at,
+            given.place, lane.endpoint,
+            substr(sha256(convert_to('delivery ' || given.decision_id || ' ' || lane.name, 'UTF8')), 1, 16) AS hash,
+            given.about || jsonb_build_object('customer_id', c.id, 'installation_id', lane.phone_id) AS body
         FROM unnest(
             %(leaving_ids)b::uuid[], %(leaving_customers)b::bigint[], %(leaving_phones)b::bigint[],
             %(leaving_channels)b::text[], %(leaving_campaigns)b::text[], %(leaving_bodies)b::jsonb[],
-            %(leaving_expire)b::timestamptz[]
+            %(leaving_expire)b::timestamptz[], %(leaving_everywhere)b::boolean[]
         ) WITH ORDINALITY AS given (
-            decision_id, customer_key, installation_key, channel, campaign, about, expires_at, place)
+            decision_id, customer_key, installation_key, channel, campaign, about, expires_at, everywhere, place)
         JOIN customers AS c ON c.key = given.customer_key
         JOIN installations AS i ON i.key = given.installation_key
         CROSS JOIN LATERAL (
-            SELECT w.id AS endpoint FROM webhooks AS w
+            SELECT w.id AS endpoint, w.id AS name, i.key AS phone, i.id AS phone_id FROM webhooks AS w
             WHERE given.channel = 'webhook' AND w.enabled
                 AND (w.campaigns = '{}' OR given.campaign = ANY(w.campaigns))
             UNION ALL
-            SELECT i.push ->> 'provider'
-            WHERE given.channel = 'push' AND i.push ->> 'provider' IN ('fcm', 'apns', 'webpush')
+            SELECT p.push ->> 'provider', p.push ->> 'provider' || ' ' || p.key, p.key, p.id FROM installations AS p
+            WHERE given.channel = 'push' AND p.customer_key = given.customer_key AND p.revoked_at IS NULL
+                AND (given.everywhere OR p.key = given.installation_key)
+                AND p.push ->> 'provider' IN ('fcm', 'apns', 'webpush')
         ) AS lane
     ) AS found
-    ORDER BY place, endpoint
+    ORDER BY place, endpoint, installation_key
 )"""
 
 # Whoever stands behind one that has failed waits as long as that one does, and goes on once that has gone: else those
@@ -70,6 +73,7 @@ FROM unnest(%(numbers)s::bigint[], %(states)s::text[], %(nexts)s::timestamptz[])
 JOIN deliveries AS d ON d.number = given.number
 WHERE behind.state = 'waiting' AND behind.lease IS NULL AND behind.attempts = 0
     AND behind.customer_key = d.customer_key AND behind.channel = d.channel AND behind.endpoint = d.endpoint
+    AND (behind.channel = 'webhook' OR behind.installation_key = d.installation_key)
     AND behind.number > d.number
     AND CASE WHEN given.state = 'waiting' THEN behind.next_at < given.next_at ELSE behind.next_at > given.next_at END
 """
@@ -96,7 +100,8 @@ due AS (
             AND NOT EXISTS (
                 SELECT FROM deliveries AS older
                 WHERE older.state = 'waiting' AND older.customer_key = d.customer_key
-                    AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number)
+                    AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number
+                    AND (older.channel = 'webhook' OR older.installation_key = d.installation_key))
         ORDER BY d.next_at, d.number
         LIMIT greatest(free.room, 0)
         FOR UPDATE OF d SKIP LOCKED
@@ -111,8 +116,12 @@ taken AS (
 SELECT t.number, t.lease, t.message_id, t.decision_id, t.installation_key, t.channel, t.endpoint, t.body, t.attempts,
     t.expires_at, t.created_at,
     t.customer_key IS NULL
-        OR coalesce(c.marketing AND (t.channel = 'webhook' OR i.customer_key = t.customer_key), false),
-    CASE WHEN t.channel = 'push' THEN i.push END
+        OR coalesce(
+            c.marketing
+            AND (t.channel = 'webhook' OR i.customer_key = t.customer_key AND i.revoked_at IS NULL), false),
+    CASE WHEN t.channel = 'push' THEN i.push END,
+    coalesce((SELECT g.outcomes FROM grants AS g WHERE g.decision_id = t.decision_id AND g.arm = 'offered'), 0),
+    t.sent_at IS NOT NULL
 FROM taken AS t
 LEFT JOIN customers AS c ON c.key = t.customer_key
 LEFT JOIN installations AS i ON i.key = t.installation_key
@@ -254,6 +263,7 @@ def _columns(offers: Sequence[Leaving]) -> dict[str, list[Any]]:
         "leaving_campaigns": [one.campaign for one in offers],
         "leaving_bodies": [one.body for one in offers],
         "leaving_expire": [one.expires_at for one in offers],
+        "leaving_everywhere": [one.everywhere for one in offers],
     }
 
 

@@ -23,11 +23,12 @@ SELECT decision_id, customer_key, campaign, decided_at
 FROM decisions AS d WHERE decision_id = ANY(%(ids)s::uuid[])
 """
 
-# To whom a token speaks there are no decisions but its installation's.
+# To whom a token speaks there are no decisions but its installation's, and those of its customer that no phone made.
 DECISIONS_OF = f"""{DECISIONS}
 AND EXISTS (
     SELECT FROM installations AS i
-    WHERE i.key = d.installation_key AND i.token_hash = %(token)s AND i.revoked_at IS NULL
+    WHERE i.token_hash = %(token)s AND i.revoked_at IS NULL
+        AND (i.key = d.installation_key OR d.site IS NULL AND i.customer_key = d.customer_key)
 )
 """
 
@@ -82,14 +83,22 @@ FROM unnest(%(keys)s::text[], %(amounts)s::bigint[]) AS more (key, amount)
 WHERE tallies.key = more.key
 """
 
-# Only what was decided for whom the phone belongs to now, and only while they still want offers.
+# Only what was decided for whom the phone belongs to now, and only while they still want offers. What no phone made,
+# after an event or an absence, waits in all that the customer has.
 INBOX = """
 SELECT d.decision_id, d.campaign, d.offer, d.expires_at
-FROM decisions AS d
-JOIN installations AS i ON i.key = d.installation_key AND i.customer_key = d.customer_key
+FROM (
+    SELECT * FROM decisions
+    WHERE installation_key = %(installation)s AND site IS NOT NULL
+        AND channel IN ('inbox', 'push') AND expires_at > %(now)s
+    UNION ALL
+    SELECT * FROM decisions
+    WHERE customer_key = (SELECT customer_key FROM installations WHERE key = %(installation)s) AND site IS NULL
+        AND channel IN ('inbox', 'push') AND expires_at > %(now)s
+) AS d
+JOIN installations AS i ON i.key = %(installation)s AND i.customer_key = d.customer_key
 JOIN customers AS c ON c.key = d.customer_key AND c.marketing
-WHERE d.installation_key = %(installation)s AND d.channel IN ('inbox', 'push') AND d.expires_at > %(now)s
-    AND NOT EXISTS (SELECT FROM outcomes AS o WHERE o.decision_id = d.decision_id AND o.type = 'dismissed')
+WHERE NOT EXISTS (SELECT FROM outcomes AS o WHERE o.decision_id = d.decision_id AND o.type = 'dismissed')
 ORDER BY d.decided_at DESC, d.decision_id DESC
 LIMIT 100
 """

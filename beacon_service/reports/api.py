@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -12,8 +11,8 @@ from flask import Response, current_app
 
 from beacon_service.auth import TOKEN_HEADER, principal, requires, requires_key
 from beacon_service.customers.service import check_id, customer
-from beacon_service.customers.store import find_installation
 from beacon_service.db import db, transaction
+from beacon_service.delivery.store import decisions as may_be_told
 from beacon_service.errors import BadRequest, NotFound, Unauthenticated
 from beacon_service.reports import scheduler, store
 from beacon_service.reports.explain import all_campaigns, explained, short
@@ -132,13 +131,10 @@ def _after(query: SinceQuery) -> UUID:
 
 
 def _may_read(connection: Connection, decision: Mapping[str, Any]) -> bool:
-    """A secret key reads all; a token its installation's, and of others not even that they exist."""
+    """A secret key reads all; a token what its phone may be shown, and of the rest not even that it exists."""
     who = principal()
     if who.is_secret:
         return True
     if who.token_hash is None:
         raise Unauthenticated(f"Send the installation's token in {TOKEN_HEADER}.", code="token_missing")
-    if decision["installation_id"] is None:
-        return False
-    own = find_installation(connection, decision["installation_id"])
-    return own is not None and own.revoked_at is None and hmac.compare_digest(own.token_hash, who.token_hash)
+    return bool(may_be_told(connection, {decision["decision_id"]}, who.token_hash))

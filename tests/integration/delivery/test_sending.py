@@ -140,6 +140,36 @@ def test_an_offer_that_expired_is_not_sent_any_more(shop, webhook, receiver, wor
     assert "expired" in refused.json["detail"]
 
 
+def test_an_offer_that_was_redeemed_meanwhile_is_not_sent_unless_somebody_asks_for_it_again(
+    shop, webhook, receiver, worker
+):
+    receiver.answers = [(500, {})]
+    enter(shop)
+    worker.send_due()
+    ((decision,),) = shop.rows("SELECT decision_id::text FROM decisions")
+    assert shop.outcome(decision, "redeemed").status_code == 201
+    shop.clock.advance(seconds=10)
+    worker.send_due()
+    assert len(receiver.requests) == 1
+    (one,) = deliveries(shop, state="withdrawn")
+    assert one["last_error"] == "the offer was redeemed before it could be sent"
+    refused = shop.ask("POST", f"/v1/deliveries/{one['message_id']}:retry")
+    assert refused.status_code == 409
+    assert "redeemed" in refused.json["detail"]
+
+
+def test_a_receiver_that_lost_what_it_had_is_sent_it_again_whatever_became_of_the_offer(
+    shop, webhook, receiver, worker
+):
+    enter(shop)
+    worker.send_due()
+    (one,) = deliveries(shop, state="sent")
+    shop.outcome(one["decision_id"], "redeemed")
+    assert shop.ask("POST", f"/v1/deliveries/{one['message_id']}:retry").status_code == 202
+    worker.send_due()
+    assert len(receiver.requests) == 2
+
+
 def test_a_customer_who_wants_no_offers_any_more_is_told_of_none(shop, webhook, receiver, worker):
     enter(shop)
     shop.customer("of-phone", consents={"marketing": False})
