@@ -32,6 +32,8 @@ LARGEST_WITHIN_M = 5000
 LEAVING_M, LEAVING_SHARE = 25.0, 0.1
 # Two minutes away, where a zone asks for ten seconds: of a phone that reports once a minute no one stray fix ends it.
 HOLD_S = 120
+# How far the points of a fix lie from its middle, in its accuracy: the outermost ones, and a little for rounding.
+SPREAD_REACH = 1.0001 * float(np.hypot(*SPREAD.T).max())
 # Ids have no tilde, so that no ring is called as any zone.
 _MARK = "~"
 
@@ -72,6 +74,39 @@ class _Ground(NamedTuple):
     plane: Plane
     shape: BaseGeometry
     radius_m: float  # of a circle as large
+
+
+class _Spread:
+    """Fixes with their doubt, each on the plane of one shape."""
+
+    def __init__(
+        self, middles: NDArray[np.float64], accuracies_m: NDArray[np.float64], shapes: NDArray[np.object_]
+    ) -> None:
+        self.accuracies_m = accuracies_m
+        self._middles, self._shapes = middles, shapes
+        self._centres = shapely.points(middles)
+
+    def reach(self, metres: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether the middle of each fix is so near its shape."""
+        found: NDArray[np.bool_] = (metres > 0) & shapely.dwithin(
+            self._shapes, self._centres, np.maximum(metres, 0.0)
+        )
+        return found
+
+    def within(self, metres: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The share of each fix's points that are so near its shape.
+
+        Most fixes are nearer, or further, than their doubt reaches: then all points are, and none is looked at.
+        """
+        reach_m = SPREAD_REACH * self.accuracies_m
+        deep = self.reach(metres - reach_m)
+        shares = deep.astype(np.float64)
+        some = np.flatnonzero(~deep & self.reach(metres + reach_m))
+        if some.size:
+            points = self._middles[some, None, :] + SPREAD * self.accuracies_m[some, None, None]
+            near = shapely.dwithin(self._shapes[some, None], shapely.points(points), metres[some, None])
+            shares[some] = near.mean(axis=1)
+        return shares
 
 
 class Rings:
@@ -158,15 +193,11 @@ class Rings:
         """Of each fix's points of equal weight (`SPREAD`), the share within the ring."""
         away = in_space(fixes[:, :2])[place] - self._origins[ring]
         middles = np.einsum("pij,pj->pi", self._axes[ring], away)
-        accuracies_m = fixes[place, 2]
-        points = shapely.points(middles[:, None, :] + SPREAD * accuracies_m[:, None, None])
-        shapes = self._shapes[ring][:, None]
-        shares = shapely.dwithin(shapes, points, self._within_m[ring][:, None]).mean(axis=1)
-        wider = shapely.dwithin(shapes, points, self._leaving_m[ring][:, None]).mean(axis=1)
-        vague = accuracies_m > self._radii_m[ring]
+        spread = _Spread(middles, fixes[place, 2], self._shapes[ring])
+        shares, wider = spread.within(self._within_m[ring]), spread.within(self._leaving_m[ring])
+        vague = spread.accuracies_m > self._radii_m[ring]
         if vague.any():
-            reach_m = self._leaving_m[ring] + accuracies_m
-            vague &= shapely.dwithin(self._shapes[ring], shapely.points(middles), reach_m)
+            vague &= spread.reach(self._leaving_m[ring] + spread.accuracies_m)
         rows = zip(ring.tolist(), shares.tolist(), wider.tolist(), vague.tolist(), strict=True)
         return [Near(self._rings[number], *row) for number, *row in rows]
 

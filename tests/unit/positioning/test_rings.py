@@ -62,6 +62,17 @@ def test_at_the_edge_it_is_one_in_two_and_surer_further_in():
     assert 0.8 < further_in.share < 1.0
 
 
+@pytest.mark.parametrize("accuracy_m", [1.0, 20.0, 90.0, 200.0])
+def test_who_is_far_in_or_far_out_need_not_be_looked_at_point_by_point(accuracy_m, monkeypatch):
+    places_ = [fix(WEST + 1e-4, SOUTH - metres / 111_200, accuracy_m) for metres in range(-20, 400, 7)]
+    quick = rings().nearness(places_)
+    monkeypatch.setattr("beacon_service.positioning.rings.SPREAD_REACH", 1e3)  # each point, then
+    slow = rings().nearness(places_)
+    assert [[one[1:] for one in found if one.wider] for found in quick] == [
+        [one[1:] for one in found if one.wider] for found in slow
+    ]
+
+
 def test_one_leaves_further_out_than_one_comes():
     (between,) = rings().nearness([fix(WEST + 1e-4, SOUTH - 165 / 111_200)])[0]
     assert (between.share, between.wider) == (0.0, 1.0)
