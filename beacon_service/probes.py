@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import psycopg
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from beacon_service import readiness
 from beacon_service.auth import public, requires_local
 from beacon_service.db import db, transaction
 from beacon_service.delivery import meters
 from beacon_service.errors import ServiceUnavailable
+from beacon_service.service import Service, running
 from beacon_service.settings import libpq_url
 from beacon_service.web.metrics import CONTENT_TYPE
-
-if TYPE_CHECKING:
-    from beacon_service.service import Service
 
 blueprint = APIBlueprint("operations", __name__, tag="Operations")
 
@@ -36,7 +32,7 @@ def healthz() -> dict[str, str]:
 @blueprint.doc(summary="Requests can be served: database, schema and partitions are there")
 @public
 def readyz() -> dict[str, str]:
-    service: Service = current_app.extensions["beacon"]
+    service = running()
     try:
         # A connection of its own: a pool that is in full use is busy, not unready.
         with psycopg.connect(
@@ -54,7 +50,7 @@ def readyz() -> dict[str, str]:
 @blueprint.doc(hide=True)
 @requires_local("read")
 def metrics() -> Response:
-    service: Service = current_app.extensions["beacon"]
+    service = running()
     return Response(service.metrics.text() + _deliveries(service), content_type=CONTENT_TYPE)
 
 

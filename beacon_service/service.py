@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from flask import current_app
 
 from beacon_service.chance import random_bits
 from beacon_service.clock import Clock
@@ -21,3 +24,14 @@ class Service:
     clock: Clock
     seed: Callable[[], int] = random_seed
     metrics: Metrics = field(default_factory=Metrics)
+
+
+def running() -> Service:
+    """The service that the request at hand came to."""
+    found: Service = current_app.extensions["beacon"]
+    return found
+
+
+def now() -> datetime:
+    """What its clock says; aware, UTC."""
+    return running().clock.now()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from beacon_service.auth import requires
 from beacon_service.campaigns import audience_service as service
@@ -19,15 +18,15 @@ from beacon_service.campaigns.audience_schema import (
     MemberPage,
     SizeOut,
 )
+from beacon_service.campaigns.members import shown_members
 from beacon_service.configuration.edge import deleted, edit, saved, shown, shown_page
 from beacon_service.configuration.schema import check_address, check_ids, refuse_document
 from beacon_service.configuration.service import require
 from beacon_service.db import db, transaction
-from beacon_service.web import PageQuery, page
+from beacon_service.service import now
+from beacon_service.web import PageQuery
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from flask.typing import ResponseReturnValue
 
     from beacon_service.campaigns.audience_sql import Condition
@@ -98,7 +97,7 @@ def get_size(audience_id: str) -> ResponseReturnValue:
 def estimate(body: EstimateIn) -> ResponseReturnValue:
     session = db.session()
     refuse_document(service.reference_flaws(session, body.rule, ("rule",)))
-    return _size(service.resolved(session, body.rule, _now()))
+    return _size(service.resolved(session, body.rule, now()))
 
 
 @blueprint.get("/audiences/<audience_id>/customers")
@@ -111,8 +110,7 @@ def list_audience_customers(audience_id: str, query: PageQuery) -> ResponseRetur
     asked = _condition(audience_id)
     with transaction(db.engine) as connection:
         found = store.page(connection, asked, after=query.after() or "", limit=query.limit + 1)
-    answer = page(found, query.limit, key=lambda customer: customer[0])
-    return {**answer, "items": [{"id": id_, "anonymous": anonymous} for id_, anonymous in answer["items"]]}
+    return shown_members(found, query)
 
 
 @blueprint.get("/customers/<customer_id>/audiences")
@@ -122,7 +120,7 @@ def list_audience_customers(audience_id: str, query: PageQuery) -> ResponseRetur
 def list_customers_audiences(customer_id: str) -> ResponseReturnValue:
     check_ids(customer_id=customer_id)
     with transaction(db.engine) as connection:
-        audiences, lists = service.audiences_of(db.session(), connection, customer_id, _now())
+        audiences, lists = service.audiences_of(db.session(), connection, customer_id, now())
     named = [{"id": body["id"], "name": body["name"]} for body in audiences]
     return {"audiences": named, "lists": list(lists)}
 
@@ -130,7 +128,7 @@ def list_customers_audiences(customer_id: str) -> ResponseReturnValue:
 def _condition(audience_id: str) -> Condition:
     session = db.session()
     rule = require(session, store.AUDIENCES, audience_id).body["rule"]
-    return service.resolved(session, rule, _now())
+    return service.resolved(session, rule, now())
 
 
 def _size(asked: Condition) -> ResponseReturnValue:
@@ -138,8 +136,3 @@ def _size(asked: Condition) -> ResponseReturnValue:
         size = store.measure(connection, asked)
     share = round(size.customers / size.total, 4) if size.total else 0.0
     return {"customers": size.customers, "share": share, "estimated": size.sampled}
-
-
-def _now() -> datetime:
-    now: datetime = current_app.extensions["beacon"].clock.now()
-    return now

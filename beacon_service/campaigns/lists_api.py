@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from beacon_service.auth import requires
 from beacon_service.campaigns import audience_service as service
@@ -18,16 +17,16 @@ from beacon_service.campaigns.audience_schema import (
     MembersIn,
     MembersOut,
 )
+from beacon_service.campaigns.members import shown_members
 from beacon_service.configuration.edge import deleted, edit, saved, shown, shown_page
 from beacon_service.configuration.schema import check_address, check_ids
 from beacon_service.configuration.service import require
 from beacon_service.customers import lists_service, lists_store
 from beacon_service.db import db, transaction
-from beacon_service.web import PageQuery, import_body, page, takes_csv
+from beacon_service.service import now
+from beacon_service.web import PageQuery, import_body, takes_csv
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from flask.typing import ResponseReturnValue
 
     from beacon_service.db import Connection
@@ -86,8 +85,7 @@ def list_members(list_id: str, query: PageQuery) -> ResponseReturnValue:
     require(db.session(), store.LISTS, list_id)
     with transaction(db.engine) as connection:
         found = lists_store.page(connection, list_id, after=query.after() or "", limit=query.limit + 1)
-    answer = page(found, query.limit, key=lambda customer: customer[0])
-    return {**answer, "items": [{"id": id_, "anonymous": anonymous} for id_, anonymous in answer["items"]]}
+    return shown_members(found, query)
 
 
 @blueprint.put("/lists/<list_id>/customers")
@@ -104,7 +102,7 @@ def put_members(list_id: str, body: MembersIn) -> ResponseReturnValue:
     check_ids(list_id=list_id)
     with transaction(db.engine) as connection:
         store.hold_list(connection, list_id)
-        return _counted(lists_service.put_on(connection, list_id, body.customers, _now()))
+        return _counted(lists_service.put_on(connection, list_id, body.customers, now()))
 
 
 @blueprint.delete("/lists/<list_id>/customers")
@@ -118,13 +116,8 @@ def delete_members(list_id: str, body: MembersIn) -> ResponseReturnValue:
     check_ids(list_id=list_id)
     with transaction(db.engine) as connection:
         store.hold_list(connection, list_id)
-        return _counted(lists_service.take_off(connection, list_id, body.customers, _now()))
+        return _counted(lists_service.take_off(connection, list_id, body.customers, now()))
 
 
 def _counted(changed: lists_service.Changed) -> dict[str, Any]:
     return {"changed": changed.changed, "unchanged": changed.unchanged, "created": changed.created}
-
-
-def _now() -> datetime:
-    now: datetime = current_app.extensions["beacon"].clock.now()
-    return now

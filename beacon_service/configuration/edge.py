@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import principal
@@ -12,6 +11,7 @@ from beacon_service.configuration.model import Body, Edit, Saved, Stored
 from beacon_service.configuration.service import require
 from beacon_service.configuration.shelf import Shelf
 from beacon_service.db import db
+from beacon_service.service import now
 from beacon_service.web import PageQuery, check_preconditions, etag, not_modified, page, unchanged
 
 Show = Callable[[Body], Mapping[str, Any]]
@@ -19,8 +19,7 @@ Show = Callable[[Body], Mapping[str, Any]]
 
 def edit() -> Edit:
     """By whom, at the service's time, and over which version by the request's headers."""
-    now = current_app.extensions["beacon"].clock.now()
-    return Edit(principal().actor, now, check_preconditions)
+    return Edit(principal().actor, now(), check_preconditions)
 
 
 def saved(result: Saved, *, show: Show = dict) -> ResponseReturnValue:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from beacon_service.auth import check_token, principal, requires, requires_key
 from beacon_service.customers import service, store
@@ -20,6 +19,7 @@ from beacon_service.customers.schema import (
 )
 from beacon_service.db import db, transaction
 from beacon_service.errors import Forbidden
+from beacon_service.service import now
 from beacon_service.web import PageQuery, check_preconditions, etag, not_modified, page, unchanged
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _speaks_for(installation: InstallationRecord) -> None:
 
 
 def _act() -> Act:
-    return Act(principal().actor, current_app.extensions["beacon"].clock.now())
+    return Act(principal().actor, now())
 
 
 def _shown(customer: CustomerRecord) -> dict[str, Any]:

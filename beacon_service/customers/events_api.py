@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from beacon_service.auth import requires
 from beacon_service.customers import events_service as service
@@ -15,6 +14,7 @@ from beacon_service.customers.events_schema import EventsIn, EventsOut, KeptPage
 from beacon_service.customers.service import check_id, customer
 from beacon_service.db import db, transaction
 from beacon_service.errors import BadRequest
+from beacon_service.service import now
 from beacon_service.web import PageQuery, page
 
 if TYPE_CHECKING:
@@ -35,9 +35,8 @@ blueprint = APIBlueprint("events", __name__, url_prefix="/v1", tag="Customers")
 @requires("outcomes")
 def report_events(customer_id: str, body: EventsIn) -> ResponseReturnValue:
     check_id(customer_id, "customer_id")
-    now = current_app.extensions["beacon"].clock.now()
     with transaction(db.engine) as connection:
-        verdicts = service.record(connection, customer_id, body.happened(), now)
+        verdicts = service.record(connection, customer_id, body.happened(), now())
     return {"results": [_shown(verdict) for verdict in verdicts]}
 
 

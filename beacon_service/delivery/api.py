@@ -13,10 +13,9 @@ from beacon_service.db import db, transaction
 from beacon_service.delivery import service, store
 from beacon_service.delivery.schema import InboxOut, OutcomesIn, VerdictOut
 from beacon_service.errors import Conflict, Invalid, NotFound, Unauthenticated, fault
+from beacon_service.service import now
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from flask.typing import ResponseReturnValue
 
     from beacon_service.delivery.model import Report, Verdict
@@ -40,7 +39,7 @@ def report_outcomes(body: OutcomesIn) -> ResponseReturnValue:
     if any(report.type == "redeemed" for report in reports):
         principal().require("outcomes")
     with transaction(db.engine) as connection:
-        verdicts = service.report(connection, reports, _now(), token_hash=_token_hash())
+        verdicts = service.report(connection, reports, now(), token_hash=_token_hash())
     if body.outcomes is not None:
         results = [_shown(verdict) for verdict in verdicts]
         return current_app.json.response({"results": [_plain(result) for result in results]})
@@ -61,7 +60,7 @@ def inbox(installation_id: str) -> ResponseReturnValue:
     if key is None:
         raise NotFound(f"There is no installation {installation_id}.")
     with transaction(db.engine) as connection:
-        waiting = store.inbox(connection, key, _now())
+        waiting = store.inbox(connection, key, now())
     return {"decisions": [{**one, "installation_id": installation_id} for one in waiting]}
 
 
@@ -101,8 +100,3 @@ def _shown(verdict: Verdict) -> dict[str, Any]:
 
 def _plain(verdict: dict[str, Any]) -> dict[str, Any]:
     return VerdictOut.model_validate(verdict).model_dump(mode="json")
-
-
-def _now() -> datetime:
-    now: datetime = current_app.extensions["beacon"].clock.now()
-    return now

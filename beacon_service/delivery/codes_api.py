@@ -14,6 +14,7 @@ from beacon_service.delivery import redemption
 from beacon_service.delivery.codes_schema import CodeOut, RedeemIn
 from beacon_service.delivery.guesses import Guesses
 from beacon_service.delivery.redemption import Redemption, UnknownCode
+from beacon_service.service import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from beacon_service.campaigns.codes_store import HeldCode
-    from beacon_service.service import Service
 
 GUESSES = "beacon_guesses"
 
@@ -45,7 +45,7 @@ def _set_up(state: BlueprintSetupState) -> None:
 )
 @requires("outcomes")
 def get_code(code: str) -> ResponseReturnValue:
-    now = _service().clock.now()
+    now = running().clock.now()
     with _guarded(now), transaction(db.engine) as connection:
         return _shown(redemption.look_up(connection, code), now)
 
@@ -62,7 +62,7 @@ def get_code(code: str) -> ResponseReturnValue:
 )
 @requires("outcomes")
 def redeem_code(code: str, body: RedeemIn) -> ResponseReturnValue:
-    now = _service().clock.now()
+    now = running().clock.now()
     asked = Redemption(code, body.at or now, principal().actor, body.site, body.redemption_id)
     with _guarded(now), transaction(db.engine) as connection:
         done = redemption.redeem(connection, asked, now)
@@ -96,8 +96,3 @@ def _shown(held: HeldCode, now: datetime) -> dict[str, Any]:
         "redeemed_at": held.redeemed_at,
         "redeemed_site": held.redeemed_site,
     }
-
-
-def _service() -> Service:
-    service: Service = current_app.extensions["beacon"]
-    return service

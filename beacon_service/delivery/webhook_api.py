@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from beacon_service.auth import requires
 from beacon_service.configuration.edge import deleted, edit, saved, shown, shown_page
@@ -23,13 +22,13 @@ from beacon_service.delivery.webhook_schema import (
     WebhookPage,
 )
 from beacon_service.delivery.webhook_store import WEBHOOKS
+from beacon_service.service import running
 from beacon_service.web import PageQuery
 
 if TYPE_CHECKING:
     from flask.typing import ResponseReturnValue
 
     from beacon_service.configuration.model import Body
-    from beacon_service.service import Service
 
 blueprint = APIBlueprint("webhooks", __name__, url_prefix="/v1", tag="Deliveries")
 
@@ -66,7 +65,7 @@ def put_webhook(webhook_id: str, body: WebhookIn) -> ResponseReturnValue:
     check_ids(webhook_id=webhook_id)
     check_address({"id": body.id}, id=webhook_id)
     document = body.document(webhook_id)
-    result, secret = service.put(db.session(), webhook_id, document, edit(), _service().settings)
+    result, secret = service.put(db.session(), webhook_id, document, edit(), running().settings)
 
     def show(found: Body) -> dict[str, Any]:
         return {**found, "secret": secret}
@@ -94,7 +93,7 @@ def delete_webhook(webhook_id: str) -> ResponseReturnValue:
 @requires("configure")
 def rotate_secret(webhook_id: str, body: RotateIn) -> ResponseReturnValue:
     check_ids(webhook_id=webhook_id)
-    overlap, now, settings = timedelta(seconds=body.overlap_s), _service().clock.now(), _service().settings
+    overlap, now, settings = timedelta(seconds=body.overlap_s), running().clock.now(), running().settings
     secret, ends_at = service.rotate(db.session(), webhook_id, overlap, now=now, settings=settings)
     db.session.commit()
     return {"secret": secret, "former_ends_at": ends_at}
@@ -108,10 +107,5 @@ def test_webhook(webhook_id: str) -> ResponseReturnValue:
     check_ids(webhook_id=webhook_id)
     enabled = require(db.session(), WEBHOOKS, webhook_id).body["enabled"]
     with transaction(db.engine) as connection:
-        message_id = service.test(connection, webhook_id, enabled, _service().clock.now())
+        message_id = service.test(connection, webhook_id, enabled, running().clock.now())
     return {"message_id": message_id}, 202
-
-
-def _service() -> Service:
-    found: Service = current_app.extensions["beacon"]
-    return found

@@ -6,20 +6,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from beacon_service.auth import principal, requires, requires_installation
 from beacon_service.customers.service import check_id
 from beacon_service.db import db, transaction
 from beacon_service.identity import service, tokens
 from beacon_service.identity.schema import IdentifyIn, IdentifyOut
+from beacon_service.service import now, running
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from flask.typing import ResponseReturnValue
 
-    from beacon_service.service import Service
 
 blueprint = APIBlueprint("identity", __name__, url_prefix="/v1", tag="Customers")
 
@@ -37,7 +35,7 @@ def identify(installation_id: str, body: IdentifyIn) -> ResponseReturnValue:
     check_id(installation_id, "installation_id")
     customer_id = _customer_id(installation_id, body)
     with transaction(db.engine) as connection:
-        identified = service.identify(connection, installation_id, customer_id, _now())
+        identified = service.identify(connection, installation_id, customer_id, now())
     return {"customer_id": identified.customer_id, "merged": identified.merged}
 
 
@@ -63,20 +61,14 @@ def export_customer(customer_id: str) -> ResponseReturnValue:
 def erase_customer(customer_id: str) -> ResponseReturnValue:
     check_id(customer_id, "customer_id")
     with transaction(db.engine) as connection:
-        service.erase(connection, customer_id, _now())
+        service.erase(connection, customer_id, now())
     return "", 204
 
 
 def _customer_id(installation_id: str, body: IdentifyIn) -> str:
     if body.identity_token is not None:
-        service_: Service = current_app.extensions["beacon"]
-        keys = service_.settings.identity_keys
-        return tokens.subject(body.identity_token, keys, installation_id=installation_id, now=_now())
+        keys = running().settings.identity_keys
+        return tokens.subject(body.identity_token, keys, installation_id=installation_id, now=now())
     principal().require("customers")
     assert body.customer_id is not None, "the body has one of both"
     return body.customer_id
-
-
-def _now() -> datetime:
-    now: datetime = current_app.extensions["beacon"].clock.now()
-    return now

@@ -18,6 +18,7 @@ from beacon_service.pings.answer import OfferOut
 from beacon_service.pings.api import CATALOGUE
 from beacon_service.pings.dry_run import Rehearsal, rehearse
 from beacon_service.positioning.rings import LARGEST_WITHIN_M, SMALLEST_WITHIN_M
+from beacon_service.service import now
 
 if TYPE_CHECKING:
     from beacon_service.pings.catalogue import CatalogueCache
@@ -85,10 +86,10 @@ class DryRunOut(BaseModel):
 def dry_run(body: DryRunIn) -> ResponseReturnValue:
     cache: CatalogueCache = current_app.extensions[CATALOGUE]
     catalogue = cache.newest(db.engine)
-    now = body.at or current_app.extensions["beacon"].clock.now()
+    at = body.at or now()
     about = body.model_dump(exclude={"at"})
     with transaction(db.engine) as connection:
-        decision = rehearse(connection, catalogue, Rehearsal(**about), now)
+        decision = rehearse(connection, catalogue, Rehearsal(**about), at)
         connection.rollback()
     return _told(decision, catalogue.version)
 

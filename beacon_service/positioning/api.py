@@ -1,9 +1,6 @@
 """Routes: surveys of a site, the radio maps learned from them, and which of those is in use."""
 
-from datetime import datetime
-
 from apiflask import APIBlueprint
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import principal, requires
@@ -27,6 +24,7 @@ from beacon_service.positioning.schema import (
     shown_survey,
 )
 from beacon_service.positioning.surveys import Asked, MapKey
+from beacon_service.service import now
 from beacon_service.web import PageQuery, import_body, page
 
 blueprint = APIBlueprint("positioning", __name__, url_prefix="/v1", tag="Surveys")
@@ -73,7 +71,7 @@ def post_survey(site_id: str, body: SurveyIn) -> ResponseReturnValue:
 def delete_survey(site_id: str, number: int) -> ResponseReturnValue:
     check_ids(site_id=site_id)
     with transaction(db.engine) as connection:
-        service.withdraw(connection, site_id, _known(number), _now())
+        service.withdraw(connection, site_id, _known(number), now())
     return "", 204
 
 
@@ -88,8 +86,8 @@ def list_maps(site_id: str, query: PageQuery) -> ResponseReturnValue:
         service.require_site(connection, site_id)
         found = map_store.states(connection, site_id, before=_before(query), limit=query.limit + 1)
         active = map_store.active(connection, site_id)
-    now, answer = _now(), page(found, query.limit, key=lambda one: str(one.number))
-    return {**answer, "items": [shown_map(one, active, now) for one in answer["items"]]}
+    at, answer = now(), page(found, query.limit, key=lambda one: str(one.number))
+    return {**answer, "items": [shown_map(one, active, at) for one in answer["items"]]}
 
 
 @blueprint.post("/sites/<site_id>/radio-maps")
@@ -115,7 +113,7 @@ def get_map(site_id: str, number: int) -> ResponseReturnValue:
         active = map_store.active(connection, site_id)
     if found is None:
         raise NotFound(f"The site {site_id} has no radio map {number}.")
-    return dict(shown_map(found, active, _now()))
+    return dict(shown_map(found, active, now()))
 
 
 @blueprint.get("/sites/<site_id>/radio-map")
@@ -164,9 +162,4 @@ def _known(number: int) -> int:
 
 
 def _asked() -> Asked:
-    return Asked(principal().actor, _now())
-
-
-def _now() -> datetime:
-    now: datetime = current_app.extensions["beacon"].clock.now()
-    return now
+    return Asked(principal().actor, now())

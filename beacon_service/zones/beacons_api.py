@@ -1,9 +1,6 @@
 """Routes: beacons, and how they are doing."""
 
-from datetime import datetime
-
 from apiflask import APIBlueprint
-from flask import current_app
 from flask.typing import ResponseReturnValue
 
 from beacon_service.auth import requires
@@ -11,6 +8,7 @@ from beacon_service.configuration.edge import deleted, edit, imported, saved, sh
 from beacon_service.configuration.schema import check_address, check_ids
 from beacon_service.db import db, transaction
 from beacon_service.errors import NotFound
+from beacon_service.service import now
 from beacon_service.web import PageQuery, import_body, page
 from beacon_service.zones import health_store, service
 from beacon_service.zones.beacon_schema import BeaconIn, BeaconOut, BeaconPage, shown_beacon
@@ -95,8 +93,8 @@ def list_health(query: HealthQuery) -> ResponseReturnValue:
             after=query.after() or "",
             limit=query.limit + 1,
         )
-    now, answer = _now(), page(found, query.limit, key=lambda one: one.id)
-    return {**answer, "items": [shown_health(one, now) for one in answer["items"]]}
+    at, answer = now(), page(found, query.limit, key=lambda one: one.id)
+    return {**answer, "items": [shown_health(one, at) for one in answer["items"]]}
 
 
 @blueprint.get("/beacons/<beacon_id>/health")
@@ -109,9 +107,4 @@ def get_health(beacon_id: str) -> ResponseReturnValue:
         found = health_store.find(connection, beacon_id)
     if found is None:
         raise NotFound(f"There is no beacon {beacon_id}.")
-    return shown_health(found, _now())
-
-
-def _now() -> datetime:
-    now: datetime = current_app.extensions["beacon"].clock.now()
-    return now
+    return shown_health(found, now())
