@@ -1,7 +1,8 @@
 """What a worker's jobs came to, for people to see: kept in memory, and told to the database every few seconds.
 
-A row per worker and job: how often it ran and failed, when last and how long, and how often it was due while it still
-ran or the process slept. Workers that are gone stay to be seen for a day.
+A row per worker and job: how often it ran and failed, when last and how long, how often it was due while it still
+ran or the process slept, and how much of its work it put off because that failed. Workers that are gone stay to be
+seen for a day.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ GONE_AFTER = timedelta(days=1)
 LONGEST_ERROR = 300
 
 _TELL = """
-INSERT INTO job_runs (worker, job, runs, failures, missed, last_began_at, last_ms, last_error, told_at)
+INSERT INTO job_runs (worker, job, runs, failures, missed, put_off, last_began_at, last_ms, last_error, told_at)
 SELECT %(worker)s, given.*, %(now)s FROM unnest(
-    %(jobs)s::text[], %(runs)s::bigint[], %(failures)s::bigint[], %(missed)s::bigint[],
+    %(jobs)s::text[], %(runs)s::bigint[], %(failures)s::bigint[], %(missed)s::bigint[], %(put_off)s::bigint[],
     %(began)s::timestamptz[], %(lasted)s::double precision[], %(errors)s::text[]
 ) AS given
 ON CONFLICT (worker, job) DO UPDATE SET runs = excluded.runs, failures = excluded.failures, missed = excluded.missed,
+    put_off = excluded.put_off,
     last_began_at = excluded.last_began_at, last_ms = excluded.last_ms, last_error = excluded.last_error,
     told_at = excluded.told_at
 """
@@ -50,6 +52,7 @@ class Runs:
     runs: int = 0
     failures: int = 0
     missed: int = 0
+    put_off: int = 0
     last_began_at: datetime | None = None
     last_ms: float | None = None
     last_error: str | None = None
@@ -91,6 +94,11 @@ class JobLog:
         with self._writing:
             self._jobs.setdefault(job, Runs()).missed += 1
 
+    def put_off(self, job: str, rows: int) -> None:
+        """So much of its work failed, and waits for its next turn."""
+        with self._writing:
+            self._jobs.setdefault(job, Runs()).put_off += rows
+
     def tell(self, connection: Connection) -> None:
         """The caller commits."""
         now, jobs = self._clock.now(), dict(self._jobs)
@@ -104,6 +112,7 @@ class JobLog:
                 "runs": [one.runs for one in told],
                 "failures": [one.failures for one in told],
                 "missed": [one.missed for one in told],
+                "put_off": [one.put_off for one in told],
                 "began": [one.last_began_at for one in told],
                 "lasted": [one.last_ms for one in told],
                 "errors": [one.last_error for one in told],

@@ -66,6 +66,7 @@ class Worker:
         self._leadership = Leadership(libpq_url(database_url))
         self._leads = False
         self.jobs = JobLog(clock)
+        self._isolation = put_off.Isolation(self._engine, self.jobs.put_off)
         self._stopped = threading.Event()
         self._sending = sending(self._engine, clock, settings, self._stopped)
         self._busy_learning = threading.Lock()
@@ -109,7 +110,7 @@ class Worker:
     def release_expired(self) -> None:
         now = self._clock.now()
         put_off.isolated(
-            self._engine,
+            self._isolation,
             put_off.RELEASES,
             now,
             lambda connection, only: release_due(connection, now, only=only),
@@ -208,7 +209,7 @@ class Worker:
         self, queue: put_off.Queue, given: Given, look: Callable[[Connection, Given, int | None], int]
     ) -> int:
         return put_off.isolated(
-            self._engine, queue, given.now, lambda connection, only: look(connection, given, only)
+            self._isolation, queue, given.now, lambda connection, only: look(connection, given, only)
         )
 
     def _decide(self, look: Callable[[Given], int], most: int) -> int:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from beacon_service.db import Connection
 
 JOBS = """
-SELECT worker, job, runs, failures, missed, last_began_at, last_ms, last_error, told_at,
+SELECT worker, job, runs, failures, missed, put_off, last_began_at, last_ms, last_error, told_at,
     told_at < %(now)s::timestamptz - interval '1 minute' AS gone
 FROM job_runs ORDER BY worker, job
 """

@@ -78,6 +78,9 @@ class JobOut(BaseModel):
     runs: int
     failures: int
     missed: int = Field(description="How often it was due while it still ran.")
+    put_off: int = Field(
+        description="How much of its work (timers, moments, reservations) it put off for minutes because it failed."
+    )
     last_began_at: datetime | None
     last_ms: float | None
     last_error: str | None

@@ -250,7 +250,12 @@ class TestTheProgramme:
             connection = look.__enter__()
             triggers.notice_events(connection, given)
             with meanwhile(lambda: shop.configure(campaigns=[THANKS])):
+                published = "SELECT count(*) FROM catalogue_log WHERE kind = 'campaign'"
+                assert shop.rows(published) == [(0,)], "it waits for whoever looks"
                 look.__exit__(None, None, None)
+        assert shop.rows(published) == [(1,)]
+        assert shop.rows("SELECT noticed FROM events") == [(True,)]
+        assert waiting(shop) == [], "what was looked at before it is none of its business"
 
     def test_the_worker_notices_events_by_the_newest_programme(self, shop, process):
         shop.configure(campaigns=[THANKS])
@@ -265,6 +270,13 @@ def process(app, settings, clock):
     made = worker_module.Worker(settings, settings.database_url, clock)
     yield made
     made.close()
+
+
+def told(shop, process):
+    """What operators see of the work that was put off, by job."""
+    process.tell_jobs()
+    jobs = ask(shop, "GET", "/v1/scheduler")["jobs"]
+    return {one["job"]: one["put_off"] for one in jobs if one["put_off"]}
 
 
 class TestOneThatFails:
@@ -284,13 +296,9 @@ class TestOneThatFails:
             process.decide_waiting()
         assert offered(shop) == ["thanks"]
         assert shop.rows("SELECT due_at FROM waiting") == [(shop.clock.now() + PUT_OFF,)]
-        assert {
-            "event": "put off",
-            "queue": "waiting",
-            "error": "ValidationError",
-            "log_level": "error",
-        } in logs
+        assert {"event": "put off", "queue": "waiting", "exc_info": True, "log_level": "error"} in logs
         assert "anna" not in str(logs)
+        assert told(shop, process) == {"decide_waiting": 1}
         change(shop, f"UPDATE waiting SET body = %s WHERE {of_anna}", sound)
         process.decide_waiting()
         assert offered(shop) == ["thanks"]
@@ -309,6 +317,7 @@ class TestOneThatFails:
         process.fire_timers()
         assert offered(shop) == ["seat"]
         assert shop.rows(f"SELECT tick_at FROM presence WHERE {of_anna}") == [(shop.clock.now() + PUT_OFF,)]
+        assert told(shop, process) == {"fire_timers": 1}
 
     def test_a_release_that_cannot_be_done_stops_no_other(self, shop, process):
         for name in ("anna", "ben"):
@@ -320,6 +329,7 @@ class TestOneThatFails:
         process.release_expired()
         assert shop.rows("SELECT key, used FROM tallies ORDER BY key") == [("anna", 1), ("ben", 0)]
         assert shop.rows("SELECT closes_at FROM grants WHERE open") == [(shop.clock.now() + PUT_OFF,)]
+        assert told(shop, process) == {"release_expired": 1}
 
     def test_several_workers_may_take_them_one_by_one_at_once(self, shop, worker, process, settings, clock):
         shop.configure(campaigns=[THANKS])
