@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from beacon_service.settings import DatabaseSettings
 
 
@@ -25,11 +29,35 @@ def configure(settings: DatabaseSettings) -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            places_only,
             structlog.processors.JSONRenderer(_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_Stderr,
     )
+
+    scheduler = logging.getLogger("apscheduler")
+    scheduler.handlers, scheduler.propagate = [_Lines()], False
+    # What it skips is counted as missed.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
+
+
+class _Lines(logging.Handler):
+    """What a library says, as lines like ours: its sentence alone, since what it would put in may be a person's."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        about = {"logger": record.name, "exc_info": bool(record.exc_info)}
+        structlog.get_logger().log(record.levelno, str(record.msg), **about)
+
+
+def places_only(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Of an exception its kind and the places that led to it; what it says may quote rows, and a person with them."""
+    problem = sys.exception() if event.pop("exc_info", None) else None
+    if problem is not None:
+        found = traceback.extract_tb(problem.__traceback__)
+        event["error"] = type(problem).__name__
+        event["traceback"] = [f"{Path(one.filename).name}:{one.lineno} {one.name}" for one in found]
+    return event
 
 
 class _Stderr:

@@ -109,7 +109,9 @@ def send(connection: Connection, statements: Sequence[Statement], *, commit: boo
     pgconn.enter_pipeline_mode()
     try:
         expected = _send_all(pgconn, kept.prepared, statements, commit=commit)
-    except BaseException:
+    except (
+        BaseException
+    ):  # also where the thread is told to stop: half of it is on its way, and it is raised again
         # What was sent of it may have prepared statements that nobody will remember: not to be used again.
         connection.close()
         raise

@@ -145,7 +145,9 @@ class Sending:
         try:
             return await self._ways.senders[delivery.channel].send(delivery, now)
         except Exception:
-            # A mistake of ours in one message must not stop the others; the message waits its turn and is told of.
+            # Broad on purpose: what the world can do to it a sender answers with an attempt, so this is a mistake of
+            # ours, of whatever kind, and in one message it must not stop the others. The message waits its turn, and
+            # the log tells where it happened.
             log.exception("a message could not be sent", channel=delivery.channel)
             return Attempt("retry", error="the service could not send it; its log says why")
 

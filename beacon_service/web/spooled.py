@@ -5,6 +5,7 @@ The database is then not kept waiting by a slow reader, and what goes wrong half
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING
 
@@ -22,14 +23,12 @@ CHUNK = 64 * 1024
 
 def spooled(parts: Iterable[bytes], *, media_type: str, version: int) -> Response:
     """200 with these bytes. Nothing more is read from their source once this has returned."""
-    file = SpooledTemporaryFile(max_size=MOST_IN_MEMORY)  # noqa: SIM115 - closed with the response
-    try:
+    with ExitStack() as unless_whole:
+        file = unless_whole.enter_context(SpooledTemporaryFile(max_size=MOST_IN_MEMORY))
         file.writelines(parts)
         size = file.tell()
         file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+        unless_whole.pop_all()  # from here on it is closed with the response
     response = Response(_chunks(file), mimetype=media_type)
     response.content_length = size
     response.headers["ETag"] = etag(version)

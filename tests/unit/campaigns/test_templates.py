@@ -280,11 +280,22 @@ def test_rendering_never_raises_and_fails_only_where_it_was_doubted(source, a, b
 
 @given(st.text(alphabet="{}%| .:'abcustomeridfnx\n", max_size=60))
 def test_any_text_is_taken_or_refused(source):
-    try:
-        template = compile_template(source, "body")
-    except TemplateError:
+    found = taken_or_refused(source)
+    if isinstance(found, TemplateError):
+        assert str(found), "whoever wrote it is told why"
         return
-    template.render(values())
+    text = found.render(values())
+    assert text is None or len(text) <= LONGEST["body"]
+    assert text is not None or found.doubts or found.place_doubts
+    if "{" not in source:
+        assert text == source
+
+
+def taken_or_refused(source):
+    try:
+        return compile_template(source, "body")
+    except TemplateError as refused:
+        return refused
 
 
 BEANS = {
