@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from apiflask import APIBlueprint
-from flask import current_app
 
 from beacon_service.auth import requires
 from beacon_service.db import db, transaction
 from beacon_service.delivery import deliveries_store as store
 from beacon_service.delivery.deliveries_schema import DeliveriesQuery, DeliveryOut, DeliveryPage
 from beacon_service.errors import BadRequest, Conflict, NotFound
+from beacon_service.service import now
 from beacon_service.web import page
 
 if TYPE_CHECKING:
@@ -64,11 +64,11 @@ def get_delivery(message_id: UUID) -> ResponseReturnValue:
 )
 @requires("configure")
 def retry_delivery(message_id: UUID) -> ResponseReturnValue:
-    now: datetime = current_app.extensions["beacon"].clock.now()
+    at = now()
     with transaction(db.engine) as connection:
         found = _require(connection, message_id)
-        if not store.retry(connection, message_id, now):
-            raise Conflict(_why_not(found, now))
+        if not store.retry(connection, message_id, at):
+            raise Conflict(_why_not(found, at))
         return _require(connection, message_id), 202
 
 

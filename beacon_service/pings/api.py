@@ -31,7 +31,7 @@ from beacon_service.pings.records import CatalogueBehindError, InstallationMoved
 from beacon_service.pings.schema import PingRequest, parse
 from beacon_service.pings.settle import Given
 from beacon_service.pings.together import Together
-from beacon_service.service import Service
+from beacon_service.service import Service, running
 from beacon_service.web import read_json_bytes
 
 # An edit or an identification in the very moment makes a transaction begin anew; so many in a row are no accident.
@@ -79,7 +79,7 @@ def _set_up(state: BlueprintSetupState) -> None:
 @blueprint.post("/v1/pings")
 @authenticates_itself
 def post_pings() -> Response:
-    service: Service = current_app.extensions["beacon"]
+    service = running()
     together: Together[Call, PingAnswer] = current_app.extensions[TOGETHER]
     received_at = service.clock.now()
     key_hash = bearer_hash(request.headers.get("Authorization"))
@@ -120,7 +120,7 @@ def _alone(call: Call, counted: Counted) -> Sequence[PingAnswer | Exception]:
 
 def _decide(calls: Sequence[Call], counted: Counted) -> Sequence[PingAnswer | Exception]:
     """One transaction for all, begun anew while the configuration or an installation's owner changes under it."""
-    service: Service = current_app.extensions["beacon"]
+    service = running()
     catalogue: CatalogueCache = current_app.extensions[CATALOGUE]
     for _ in range(MOST_ATTEMPTS):
         try:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from apiflask import APIBlueprint
-from flask import Response, current_app
+from flask import Response
 
 from beacon_service.auth import TOKEN_HEADER, principal, requires, requires_key
 from beacon_service.customers.service import check_id, customer
@@ -26,6 +26,7 @@ from beacon_service.reports.schema import (
     SchedulerOut,
     SinceQuery,
 )
+from beacon_service.service import now
 from beacon_service.web import page
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ def explain_decision(decision_id: UUID, query: ExplainQuery) -> ResponseReturnVa
         if decision is None or not _may_read(connection, decision):
             raise NotFound(f"There is no decision {decision_id}.")
         if not principal().is_secret:
-            now = current_app.extensions["beacon"].clock.now()
-            return Response(msgspec.json.encode(short(decision, now)), content_type="application/json")
+            return Response(msgspec.json.encode(short(decision, now())), content_type="application/json")
         grants = store.grants(connection, decision_id)
         found = store.outcomes(connection, decision_id)
         whole = explained(decision, grants, found, store.evidence(connection, decision))
@@ -111,9 +111,9 @@ def list_moves(query: SinceQuery) -> ResponseReturnValue:
 @blueprint.doc(summary="What the workers' jobs came to, and what is due")
 @requires("read")
 def show_scheduler() -> ResponseReturnValue:
-    now = current_app.extensions["beacon"].clock.now()
+    at = now()
     with transaction(db.engine) as connection:
-        return {"jobs": scheduler.jobs(connection, now), "queues": scheduler.queues(connection, now)}
+        return {"jobs": scheduler.jobs(connection, at), "queues": scheduler.queues(connection, at)}
 
 
 def _after(query: SinceQuery) -> UUID:
