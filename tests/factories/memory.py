@@ -111,7 +111,7 @@ class MemoryService:
             for one in self.installations.values()
             if (at := tick_at(one.presence)) is not None and at <= now
         ]
-        due.sort(key=lambda one: (one.customer_key, one.key))
+        due.sort(key=lambda one: (tick_at(one.presence), one.key))
         causes = [Tick(one.key, now - one.presence.lag, self.seed()) for one in due]
         self._keep(self._step(causes, now)[1])
         self._decide_due(now)

@@ -76,6 +76,11 @@ CONFIGURATION = {
             trigger=trigger_document("shop/left", nth=1),
             caps=[cap_document(limit=2, subject="site", window={"kind": "calendar"})],
         ),
+        campaign_document(
+            "nearby",
+            trigger=trigger_document(tags=["half"], move="approached", within_m=10),
+            caps=[cap_document(limit=5)],
+        ),
     ],
     "policy": policy_document(
         cap_document(limit=3, window={"n": 10, "unit": "minute"}),
