@@ -4,7 +4,6 @@ Any worker may tick, several at once: each takes customers that nobody holds, an
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from beacon_service.db import Connection, Statement, finish
 from beacon_service.engine import Tick, World, follow
@@ -13,7 +12,6 @@ from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import Presented, still_holds
 from beacon_service.pings.settle import Given, save_results, settle
 from beacon_service.pings.tallies import TallyLocks
-from beacon_service.visits.model import Presence
 
 # As many installations as one transaction may hold locked without making pings wait noticeably.
 MOST = 200
@@ -31,18 +29,18 @@ def tick(connection: Connection, given: Given, only: int | None = None) -> int:
     loaded = loading.load(connection, woken, [], today=given.now.date(), ledger_since=since)
     still_holds(loaded, woken, given.catalogue.version)
     asleep = {one.key: loaded.world.installations[one.key].presence for one in woken}
-    due = [one for one in woken if _is_due(asleep[one.key], given.now)]
+    due_at = {key: at for key, presence in asleep.items() if (at := saving.tick_at(presence)) is not None}
+    # What was due first is fired first. When they were to be woken does not tell: pings put off what is armed.
+    due = sorted(
+        (one for one in woken if one.key in due_at and due_at[one.key] <= given.now),
+        key=lambda one: (due_at[one.key], one.key),
+    )
     statements = _fire(connection, given, loaded.world, due) if due else []
     for one in due:
         del asleep[one.key]
     # Pings have put off the timers of the others since they were armed.
     finish(connection, [*statements, *([saving.rearm(asleep)] if asleep else [])])
     return len(woken)
-
-
-def _is_due(presence: Presence, now: datetime) -> bool:
-    due_at = saving.tick_at(presence)
-    return due_at is not None and due_at <= now
 
 
 def _fire(connection: Connection, given: Given, world: World, due: Sequence[Presented]) -> list[Statement]:
