@@ -205,6 +205,10 @@ _kind = _KINDS.get
 
 def _equal(value: Any) -> Test:
     kind = _kind(type(value))
+    if kind is float:
+        # A large float comes back from the database as an integer, and Python holds the two apart to the last digit.
+        number = float(value)
+        return lambda held: _kind(type(held)) is float and float(held) == number
     return lambda held: _kind(type(held)) is kind and bool(held == value)
 
 
@@ -215,11 +219,13 @@ def _unequal(value: Any) -> Test:
 
 def _among(values: Sequence[Any]) -> Test:
     """One look, however many values there are; a list equals none of them."""
-    pairs = frozenset((_kind(type(value)), value) for value in values)
+    pairs = frozenset(
+        (kind := _kind(type(value)), float(value) if kind is float else value) for value in values
+    )
 
     def test(held: Any) -> bool:
         kind = _kind(type(held))
-        return kind is not None and (kind, held) in pairs
+        return kind is not None and (kind, float(held) if kind is float else held) in pairs
 
     return test
 
@@ -227,7 +233,10 @@ def _among(values: Sequence[Any]) -> Test:
 def _ordered(compare: Callable[[Any, Any], Any]) -> Callable[[Any], Test]:
     def compiled(value: Any) -> Test:
         kind = _kind(type(value))
-        if kind not in {float, str}:
+        if kind is float:
+            number = float(value)
+            return lambda held: _kind(type(held)) is float and bool(compare(float(held), number))
+        if kind is not str:
             return lambda _: False
         return lambda held: _kind(type(held)) is kind and bool(compare(held, value))
 

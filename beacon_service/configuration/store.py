@@ -111,8 +111,8 @@ WHERE (
     AND (SELECT count(*) FROM (SELECT DISTINCT caps, budget FROM editions) AS different) > 1
 """
 
-# What is given at one site counts for the days of all sites' clocks, and the organisation's. A clock that nobody had for
-# a while was not told what was given meanwhile: its periods are made anew as well.
+# What is given at one site counts for the days of all sites' clocks, and the organisation's. A clock that nobody had
+# for a while was not told what was given meanwhile: its periods are made anew as well.
 _FORGET_PERIODS = """
 WITH editions AS (
     SELECT body ->> 'time_zone' AS clock FROM catalogue_log

@@ -98,6 +98,16 @@ def in_python(everybody, rule, named):
     regulars={"list": "vip"},
 )
 @example(
+    # PostgreSQL gives it back as the integer 112125938170697020, which is not its value to the last digit.
+    crowd=[person(attributes={"a": 1.1212593817069702e17}), person(attributes={"a": 1e300})],
+    asked=[
+        attribute_is("a", op, [value] if op == "in" else value)
+        for op in ("eq", "ne", "lt", "ge", "in")
+        for value in (1.1212593817069702e17, 1e300)
+    ],
+    regulars={"list": "vip"},
+)
+@example(
     crowd=[person(events={"call": EventCount(2, NOW, {day: 1})}) for day in ("2026-06-02", "2026-06-01")],
     asked=[{"events": "call", "op": "ge", "value": 1, "days": days} for days in (1, 2, 3)],
     regulars={"list": "vip"},

@@ -188,9 +188,7 @@ class TestSharedCounts:
         here, tokyo = charges(asked, (), standing(utc("2026-06-03 12:00"), time_zones=sites))
         assert (here.start_at, here.binding) == (utc("2026-06-02 22:00"), True)
         assert (tokyo.start_at, tokyo.binding) == (utc("2026-06-02 15:00"), False)
-        by_tokyo = charges(
-            asked, (), standing(utc("2026-06-03 12:00"), time_zone=sites[1], time_zones=sites)
-        )
+        by_tokyo = charges(asked, (), standing(utc("2026-06-03 12:00"), time_zone=sites[1], time_zones=sites))
         assert [one.key for one in by_tokyo] == [tokyo.key, here.key]
 
     def test_what_is_given_at_a_site_counts_for_what_is_given_nowhere_by_the_organisations_day(self):
