@@ -228,8 +228,17 @@ def _ring(zone: Zone, within_m: int) -> Ring:
 def _ground(shape: BaseGeometry, area_m2: float) -> _Ground:
     plane = Plane.at(*centre(shape))
     drawn = plane.drawn(shape)
-    shapely.prepare(drawn)
-    shapely.dwithin(
-        drawn, shapely.Point(0.0, 0.0), 1.0
-    )  # builds what was prepared, before two threads ask at once
+    _build(drawn)
     return _Ground(plane, drawn, math.sqrt(area_m2 / math.pi))
+
+
+def _build(shape: BaseGeometry) -> None:
+    """All that GEOS makes of a prepared shape when it is asked, made now: two threads that make it at once crash.
+
+    What finds out whether a point is inside is made at the second question, what measures the distance at the first
+    about a point that is outside.
+    """
+    shapely.prepare(shape)
+    west, south, east, north = shape.bounds
+    inside, outside = shape.representative_point(), shapely.Point(east + 1.0, north + 1.0)
+    shapely.dwithin(shape, [inside, inside, outside], math.hypot(east - west, north - south) + 2.0)
