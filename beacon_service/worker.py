@@ -122,10 +122,14 @@ class Worker:
 
     def lead(self) -> None:
         """Take or keep the lead; with it, keep house when it is time."""
-        self._leads = False
-        if not self._leadership.held():
+        leads = False
+        try:
+            leads = self._leadership.held()
+        finally:
+            # In one step: what only the leader does is due at the same instants, and looks while the server is asked.
+            self._leads = leads
+        if not leads:
             return
-        self._leads = True
         now = self._clock.now()
         if (now - self._kept_house_at).total_seconds() >= HOUSEKEEPING_EVERY_S:
             self.keep_house()

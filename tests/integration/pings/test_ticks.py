@@ -5,6 +5,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
+from psycopg import OperationalError
 
 from beacon_service.db import transaction
 from beacon_service.pings import loading
@@ -240,3 +241,34 @@ def test_only_the_leader_keeps_house_and_only_when_it_is_time(workers, shop):
     assert shop.rows("SELECT count(*) FROM snapshots") == [(1,)]
     first.lead()
     assert shop.rows("SELECT count(*) FROM snapshots") == [(2,)]
+
+
+def absences_looked_for(shop):
+    return shop.rows("SELECT ran_at FROM duties WHERE name = 'absences'")
+
+
+def test_who_leads_does_so_also_while_the_server_is_asked(worker, shop, monkeypatch):
+    """All jobs of a worker began together, so what is done each minute is due with every look at who leads."""
+    worker.lead()
+    held = worker._leadership.held
+
+    def meanwhile():
+        worker.notice_absences()
+        return held()
+
+    monkeypatch.setattr(worker._leadership, "held", meanwhile)
+    worker.lead()
+    assert absences_looked_for(shop) == [(shop.clock.now(),)]
+
+
+def test_whose_lead_cannot_be_asked_for_leads_no_more(worker, shop, monkeypatch):
+    worker.lead()
+
+    def held():
+        raise OperationalError("the server is away")
+
+    monkeypatch.setattr(worker._leadership, "held", held)
+    with pytest.raises(OperationalError):
+        worker.lead()
+    worker.notice_absences()
+    assert absences_looked_for(shop) == []
