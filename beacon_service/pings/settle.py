@@ -50,11 +50,12 @@ def settle(
     shared = Shared({})
     chosen = choose(given.catalogue, world, followed, given.now, shared)
     claimed: dict[TallyKey, Charge] = {}
-    for round_number in range(1, MOST_ROUNDS + 1):
-        if shared.claimed.keys() <= claimed.keys():
-            break
+    rounds = 0
+    # Once a count that is unknown is used up, only those are still named anew that their campaign need not obey.
+    while not shared.claimed.keys() <= claimed.keys():
+        rounds += 1
         claimed |= shared.claimed
-        shared = Shared(lock(claimed), final=round_number == MOST_ROUNDS)
+        shared = Shared(lock(claimed), final=rounds >= MOST_ROUNDS)
         chosen = choose(given.catalogue, world, followed, given.now, shared)
     told, memories = chosen
     return give_codes(told), memories
