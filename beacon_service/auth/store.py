@@ -101,9 +101,11 @@ def find_key_and_installation(
     session: Session, key_hash: bytes, installation_id: str
 ) -> tuple[Sequence[Any] | None, tuple[int | None, bytes | None, datetime | None]]:
     """The key's row as above, and the installation's key, token hash and revocation, in one query."""
+    # What cannot be stored names nobody; that it is no id is for the view to say.
+    named = None if "\0" in installation_id else installation_id
     found = (
         session.connection()
-        .exec_driver_sql(KEY_AND_INSTALLATION_SQL, {"key_hash": key_hash, "installation_id": installation_id})
+        .exec_driver_sql(KEY_AND_INSTALLATION_SQL, {"key_hash": key_hash, "installation_id": named})
         .one_or_none()
     )
     if found is None:

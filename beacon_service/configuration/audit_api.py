@@ -5,12 +5,13 @@ from typing import Annotated, Any
 
 from apiflask import APIBlueprint
 from flask.typing import ResponseReturnValue
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from beacon_service.auth import requires
 from beacon_service.configuration import shelf
 from beacon_service.configuration.changes import changes_between
 from beacon_service.configuration.model import Kind, LoggedEdit
+from beacon_service.configuration.schema import flawed
 from beacon_service.db import db
 from beacon_service.errors import BadRequest
 from beacon_service.web import PageQuery, page
@@ -22,7 +23,15 @@ Instant = Annotated[
     AwareDatetime,
     Field(ge=datetime(1970, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
 ]
-Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise flawed("text", "holds the character U+0000, which cannot be stored", "Leave it out.")
+    return text
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable)]
 
 
 class AuditQuery(PageQuery):

@@ -8,6 +8,7 @@ from uuid import UUID  # noqa: TC003 - pydantic reads the annotations at run tim
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from beacon_service.configuration.schema import Id
 from beacon_service.web import PageQuery
 
 # Beyond these a time has no UUIDv7 (48 bits of milliseconds since 1970) and nothing was recorded.
@@ -21,24 +22,23 @@ class SinceQuery(PageQuery):
     since: Since | None = Field(default=None, description="Only what was recorded at this time or later.")
 
 
-Text = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class DecisionsQuery(SinceQuery):
     """Which decisions; what is left out is not asked for."""
 
     until: Since | None = Field(default=None, description="Only what was decided before this time.")
-    site: Text | None = None
-    zone: Text | None = None
-    campaign: Text | None = Field(default=None, description="It won, or it lost and is told why.")
-    reason: Text | None = Field(
+    site: Id | None = None
+    zone: Id | None = None
+    campaign: Id | None = Field(default=None, description="It won, or it lost and is told why.")
+    reason: Id | None = Field(
         default=None, description="Why the campaign, or any, lost: cap, audience, ..."
     )
     offered: Literal["true", "false"] | None = Field(default=None, description="Whether an offer was made.")
 
 
 class DecisionQuery(DecisionsQuery):
-    customer: Text | None = Field(default=None, description="A customer's id.")
+    customer: Id | None = Field(default=None, description="A customer's id.")
 
 
 class ExplainQuery(BaseModel):
