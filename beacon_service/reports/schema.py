@@ -8,7 +8,7 @@ from uuid import UUID  # noqa: TC003 - pydantic reads the annotations at run tim
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from beacon_service.configuration.schema import Id
+from beacon_service.configuration.schema import Id  # noqa: TC001 - as above
 from beacon_service.web import PageQuery
 
 # Beyond these a time has no UUIDv7 (48 bits of milliseconds since 1970) and nothing was recorded.
