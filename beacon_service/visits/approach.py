@@ -29,11 +29,13 @@ def approach(
 
     `moved` is the presence as zones have moved it; `near` the rings that the ping may be in, None if it has no place.
     """
+    anew = _are_new(before, rings, at)
     if near is None:
-        return replace(moved, near=without_lapsed(before.near, at), rings=rings.digest), ()
+        # It was not looked at by the new rings yet, which stay new for as long as it is heard.
+        looked_by = before.rings if anew else rings.digest
+        return replace(moved, near=without_lapsed(before.near, at), rings=looked_by), ()
     stays = {stay.zone: stay for stay in before.near}
     shown = {one.ring.key: one for one in near}
-    anew = _are_new(before, rings, at)
     in_zones = {stay.zone for stay in moved.stays}
     after: list[Stay] = []
     nearings: list[Nearing] = []
@@ -51,8 +53,14 @@ def approach(
         # Who is in the zone, or about to be, does not come near it: they came some other way, or are there already.
         comes = not silent and ring is not None and ring.around not in in_zones
         nearings += (Nearing(move, comes=comes and move.type == "entered") for move in made)
-    kept, left_out = _bounded(after, at, rings)
-    return replace(moved, near=kept, rings=rings.digest), (*nearings, *left_out)
+    kept, left_out = _bounded(after, rings)
+    told = [one for one in nearings if one.move.zone not in left_out]
+    told += [
+        Nearing(Move(key, "exited", at, stay.probability), comes=False)
+        for key, stay in left_out.items()
+        if key in stays and stays[key].state != "entering"
+    ]
+    return replace(moved, near=kept, rings=rings.digest), tuple(told)
 
 
 def fire_near(presence: Presence, until: datetime) -> tuple[Presence, tuple[Nearing, ...]]:
@@ -101,13 +109,12 @@ def _evidence(near: Near | None, stay: Stay | None) -> Evidence:
     return "doubt" if share >= OUTSIDE or near.vague else "outside"
 
 
-def _bounded(stays: list[Stay], at: datetime, rings: Rings) -> tuple[tuple[Stay, ...], list[Nearing]]:
+def _bounded(stays: list[Stay], rings: Rings) -> tuple[tuple[Stay, ...], dict[str, Stay]]:
+    """Those that are followed, and those that are left out, by their rings' keys."""
     if len(stays) <= MOST_NEAR:
-        return tuple(stays), []
+        return tuple(stays), {}
     ranked = sorted(stays, key=lambda stay: (_within_m(stay, rings), stay.zone))
-    ends = [stay for stay in ranked[MOST_NEAR:] if stay.state != "entering"]
-    left_out = [Nearing(Move(stay.zone, "exited", at, stay.probability), comes=False) for stay in ends]
-    return tuple(ranked[:MOST_NEAR]), left_out
+    return tuple(ranked[:MOST_NEAR]), {stay.zone: stay for stay in ranked[MOST_NEAR:]}
 
 
 def _within_m(stay: Stay, rings: Rings) -> float:

@@ -162,6 +162,16 @@ def test_a_ring_that_is_new_greets_nobody_who_stands_in_it():
     assert doubtful.told == ["cafe~100 entered 30"]
 
 
+def test_nor_whoever_stands_in_it_and_was_heard_without_a_place_first():
+    walk = Walk(10).to(60, 60).about(10, 100).lost().to(60, 60)
+    assert walk.told == ["cafe~100 entered 40"]
+
+
+def test_but_who_appears_without_a_place_and_is_then_found_near_has_come():
+    assert Walk().lost().to(50).told == ["cafe~100 comes 20"]
+    assert Walk(10).to(60).about(10, 100).silent(700).lost().to(60).told == ["cafe~100 comes 730"]
+
+
 def test_a_ring_that_is_new_is_come_near_by_who_was_out_of_it():
     assert Walk(10).to(300).about(10, 100).to(300, 60).told == ["cafe~100 comes 30"]
     away = Walk(10).to(60).about(10, 100).silent(700).to(60)
@@ -187,6 +197,10 @@ def test_of_many_at_once_the_widest_are_left_out():
     walk = Walk(*range(100, 150)).to(300, 50)
     assert sorted(stay.zone for stay in walk.presence.near) == [f"shop/cafe~{n}" for n in range(100, 132)]
     assert len(walk.presence.near) == MOST_NEAR
+    assert sorted(walk.told) == [f"cafe~{n} comes 20" for n in range(100, 132)]
+    assert walk.to(50, 50, every_s=400).told[32:] == [], (
+        "those that are left out are not come near again and again"
+    )
     assert len(msgspec.json.encode(walk.presence)) < 4096
 
 
