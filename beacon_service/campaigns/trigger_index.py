@@ -65,6 +65,11 @@ class TriggerIndex:
             return ()
         return tuple(sorted(frozenset().union(*(self._nears.get(place, ()) for place in _places(zone)))))
 
+    @property
+    def measures(self) -> tuple[_Measures, _Measures]:
+        """What published campaigns wait for at which places: seconds of a stay, and metres."""
+        return self._dwells, self._nears
+
 
 def _places(zone: Zone) -> list[Place]:
     tagged = [(tag, site) for tag in zone.tags for site in (zone.site, None)]

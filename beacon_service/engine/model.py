@@ -48,20 +48,30 @@ class Catalogue:
     rings: Rings = field(default_factory=Rings)  # around the zones that campaigns want to know who approaches
 
     @classmethod
-    def of(cls, version: int, places: Places, programme: Programme) -> "Catalogue":
-        armed = {
-            zone.key: sorted({*zone.dwell_s, *programme.triggers.dwells(zone)})
-            for zone in places.zones.values()
-        }
-        dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
+    def of(
+        cls, version: int, places: Places, programme: Programme, before: "Catalogue | None" = None
+    ) -> "Catalogue":
+        """`before`: the version that this one was made of; what both have in common is not made anew."""
         binding: list[Policy | Campaign] = [programme.policy, *programme.campaigns.values()]
         span = ledger_span(
             [cap for one in binding for cap in one.caps],
             gaps=[one.min_gap for one in binding],
             silences=[one.suppression for one in binding],
         )
+        if before is not None and before.asks_zones_as(places, programme):
+            return cls(version, places, programme, before.dwells, span, before.rings)
+        armed = {
+            zone.key: sorted({*zone.dwell_s, *programme.triggers.dwells(zone)})
+            for zone in places.zones.values()
+        }
+        dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
         near = ((zone, one) for zone in places.zones.values() for one in programme.triggers.nears(zone))
         return cls(version, places, programme, dwells, span, Rings(near, places.floor_counts))
+
+    def asks_zones_as(self, places: Places, programme: Programme) -> bool:
+        """Whether zones, floors and what campaigns ask of them are the same: an edit of a price or a text."""
+        same_places = places.zones is self.places.zones and places.floor_counts is self.places.floor_counts
+        return same_places and programme.triggers.measures == self.programme.triggers.measures
 
     def ledger_since(self, now: datetime) -> datetime:
         return _BEGINNING if self.span is None else now - self.span

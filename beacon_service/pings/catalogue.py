@@ -43,7 +43,7 @@ class CatalogueCache:
                 maps = _maps(connection, changes)
                 places = (Places() if anew else held.places).updated(changes, maps)
             programme = (Programme() if anew else held.programme).updated(changes)
-            self.current = Catalogue.of(changes.version, places, programme)
+            self.current = Catalogue.of(changes.version, places, programme, held)
             # It lives until the next edit: the garbage collector need not walk all of it again and again.
             gc.collect()
             gc.freeze()
