@@ -5,7 +5,7 @@ whichever worker; absences are looked for by whoever leads, from where the last 
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -54,6 +54,12 @@ SELECT key, seen_on FROM customers
 WHERE seen_on <= %(last)b::date AND seen_on > %(first)b::date AND erased_at IS NULL AND key > %(after)b::bigint
 ORDER BY key LIMIT %(most)b::bigint
 FOR KEY SHARE
+"""
+
+# When each of these campaigns came to be as it is.
+EDITED = """
+SELECT DISTINCT ON (key) key, at FROM catalogue_log
+WHERE kind = 'campaign' AND key = ANY(%(campaigns)b::text[]) ORDER BY key, version DESC
 """
 
 _LONG_AGO = date(1970, 1, 1)
@@ -107,15 +113,19 @@ def notice_absences(engine: Engine, programme: Programme, now: datetime, seed: S
 
     Committed page by page; who dies half-way looks again, and what waits already or was decided is not told twice.
     """
+    campaigns = programme.triggers.of_absence()
     with transaction(engine) as connection:
         before = duties.progress(connection, DUTY, dict[str, date]) or {}
+        edited = _edited(connection, campaigns)
     reached, count = {}, 0
-    for campaign in programme.triggers.of_absence():
+    for campaign in campaigns:
         assert campaign.trigger.absent_days is not None, "of an absence"
         last = now.date() - timedelta(days=campaign.trigger.absent_days)
         look = _look(campaign)
         # Looks of former versions went by the campaign alone.
-        first = before.get(look, before.get(campaign.id, _beginning(campaign, last)))
+        first = before.get(
+            look, before.get(campaign.id, _beginning(campaign, edited.get(campaign.id, now), last))
+        )
         params: dict[str, object] = {"first": first, "last": last, "most": MOST}
         after: int | None = 0
         while after is not None:
@@ -131,16 +141,28 @@ def notice_absences(engine: Engine, programme: Programme, now: datetime, seed: S
 
 
 def _look(campaign: Campaign) -> str:
-    """Names how far it was looked; for another number of days it begins anew. No id has an at sign."""
-    return f"{campaign.id}@{campaign.trigger.absent_days}"
+    """Names how far it was looked, and for whom; another trigger begins anew. No id has an at sign."""
+    trigger = campaign.trigger
+    return f"{campaign.id}@{trigger.absent_days}{'+' if trigger.already_absent else ''}"
 
 
-def _beginning(campaign: Campaign, last: date) -> date:
-    """Where the first look begins, that is, when the campaign was published: with those of this very day.
+def _edited(connection: Connection, campaigns: Sequence[Campaign]) -> dict[str, datetime]:
+    """When each was last edited: of one that nobody has looked for yet, when it was published."""
+    asked = {"campaigns": [campaign.id for campaign in campaigns]}
+    (rows,) = round_trip(connection, [Statement(EDITED, asked)])
+    return dict(rows)
+
+
+def _beginning(campaign: Campaign, published_at: datetime, last: date) -> date:
+    """Where the first look begins, that is, when the campaign was published: with those of that very day.
 
     Who had been away for longer would all be told at once, and nobody means that who asks for thirty days.
     """
-    return _LONG_AGO if campaign.trigger.already_absent else last - timedelta(days=1)
+    if campaign.trigger.already_absent:
+        return _LONG_AGO
+    assert campaign.trigger.absent_days is not None, "of an absence"
+    of_that_day = published_at.astimezone(UTC).date() - timedelta(days=campaign.trigger.absent_days)
+    return min(of_that_day, last) - timedelta(days=1)
 
 
 class _Absent(NamedTuple):

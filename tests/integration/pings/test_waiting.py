@@ -222,6 +222,26 @@ class TestThePublicationOfAnAbsence:
         assert (worker.notice_absences(), self.told(long_gone)) == (3, ["p30", "p31", "p400"])
         assert worker.notice_absences() == 0
 
+    def test_counts_from_its_publication_though_nobody_looked_for_days(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        after(long_gone, days=2)
+        assert (worker.notice_absences(), self.told(long_gone)) == (3, ["p28", "p29", "p30"])
+
+    def test_takes_in_who_is_away_already_once_an_edit_asks_for_it(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss()])
+        worker.notice_absences()
+        long_gone.configure(campaigns=[self.miss(include_already_absent=True) | {"revision": 2}])
+        assert (worker.notice_absences(), self.told(long_gone)) == (2, ["p30", "p31", "p400"])
+        assert worker.notice_absences() == 0
+
+    def test_leaves_them_out_again_and_goes_on(self, long_gone, worker):
+        long_gone.configure(campaigns=[self.miss(include_already_absent=True)])
+        worker.notice_absences()
+        long_gone.configure(campaigns=[self.miss() | {"revision": 2}])
+        after(long_gone, days=1)
+        assert worker.notice_absences() == 1
+        assert self.told(long_gone) == ["p29", "p30", "p31", "p400"]
+
     def test_fewer_days_begin_anew(self, long_gone, worker):
         long_gone.configure(campaigns=[self.miss()])
         worker.notice_absences()
