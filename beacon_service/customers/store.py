@@ -33,6 +33,16 @@ SELECT %s, key, %s, '', %s FROM customers WHERE id = %s ON CONFLICT (id) DO NOTH
 RETURNING {_INSTALLATION}
 """  # noqa: S608 - columns that are constant
 
+# To the phone that its customer was last given, as for what comes about now.
+HAND_ON = """
+UPDATE waiting SET installation_key = other.key FROM installations AS other
+WHERE waiting.installation_key = %(phone)s AND coalesce(waiting.body #>> '{moment,site}', '') = ''
+    AND other.key = (
+        SELECT key FROM installations
+        WHERE customer_key = waiting.customer_key AND key <> %(phone)s AND revoked_at IS NULL
+        ORDER BY created_at DESC, key DESC LIMIT 1)
+"""
+
 APPEND_CHANGES = """
 WITH step AS MATERIALIZED (SELECT nextval('step_seq') AS seq),
 change AS (
@@ -162,7 +172,12 @@ def settle_location(connection: Connection, customers: Iterable[int]) -> None:
 
 
 def end_waiting(connection: Connection, installation_key: int, *, located: bool = False) -> None:
-    """Moments that wait for that installation are gone; with `located`, only those of a place."""
+    """Moments that wait for that installation are gone; with `located`, only those of a place.
+
+    What came about at no place is no phone's: it goes on with another that its customer has.
+    """
+    if not located:
+        connection.execute(HAND_ON, {"phone": installation_key})
     connection.execute(
         "DELETE FROM waiting WHERE installation_key = %s AND (NOT %s OR body -> 'moment' ->> 'site' <> '')",
         [installation_key, located],

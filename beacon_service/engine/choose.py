@@ -107,7 +107,7 @@ class _SecondPass:
         installation, waiting = self.world.installations[cause.installation_key], cause.waiting
         key = installation.customer_key
         self.memories.setdefault(key, self.world.memories[key])
-        moment = msgspec.structs.replace(waiting.moment, customer_key=key)
+        moment = msgspec.structs.replace(waiting.moment, customer_key=key, installation_key=installation.key)
         zone = self.catalogue.places.zones.get(zone_key(moment.site, moment.zone)) if moment.zone else None
         campaign = self.catalogue.programme.campaigns.get(waiting.campaign)
         if (

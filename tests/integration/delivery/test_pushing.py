@@ -378,11 +378,7 @@ class TestNoPhoneInHand:
     @pytest.fixture
     def anna(self, shop):
         """Has two phones by FCM and one by APNs; another one has no push address, and one is not hers any more."""
-        offer = offer_document(link=LINK, code="CUP")
-        thanks = campaign_document(
-            "thanks", channel="push", offers=[offer], trigger=trigger_document(move=None, event="purchase")
-        )
-        shop.configure(campaigns=[thanks])
+        shop.configure(campaigns=[self.thanks()])
         self.phones = {
             "old": self.fcm("1"),
             "new": self.fcm("2"),
@@ -395,6 +391,11 @@ class TestNoPhoneInHand:
             assert shop.identify(name, "anna").status_code == 200
         assert shop.ask("DELETE", "/v1/installations/lost/token").status_code == 204
         return shop
+
+    def thanks(self, **fields):
+        trigger = trigger_document(move=None, event="purchase", **fields)
+        offer = offer_document(link=LINK, code="CUP")
+        return campaign_document("thanks", channel="push", offers=[offer], trigger=trigger)
 
     def fcm(self, number):
         return {"provider": "fcm", "token": f"fcm-{number}"}
@@ -459,6 +460,30 @@ class TestNoPhoneInHand:
             "decisions": []
         }
         assert anna.outcome(waiting["decision_id"], "dismissed", phone="ben").status_code == 404
+
+    @pytest.mark.parametrize("gone", ["revoked", "handed on"])
+    def test_what_waits_outlives_the_phone_that_it_was_found_with(self, anna, worker, fcm, gone):
+        anna.configure(campaigns=[self.thanks(delay_s=60)])
+        bought(anna, "anna")
+        today = Today(anna)
+        today.notice_events()
+        assert anna.rows("SELECT i.id FROM waiting w JOIN installations i ON i.key = w.installation_key") == [
+            ("silent",)
+        ]
+        if gone == "revoked":
+            assert anna.ask("DELETE", "/v1/installations/silent/token").status_code == 204
+        else:
+            assert anna.identify("silent", "ben").status_code == 200
+        anna.clock.advance(seconds=60)
+        assert today.decide() == 1
+        worker.send_due()
+        assert sorted(message["token"] for message in fcm.messages) == ["fcm-1", "fcm-2"]
+        assert anna.rows(
+            "SELECT i.id FROM decisions d JOIN installations i ON i.key = d.installation_key"
+        ) == [("tablet",)]
+        if gone == "handed on":
+            inbox = anna.ask("GET", "/v1/installations/silent/inbox", token=anna.tokens["silent"]).json
+            assert inbox == {"decisions": []}
 
     def test_what_one_phone_made_is_that_phones_alone(self, anna, worker, fcm):
         assert anna.ping("old", "1")["decisions"] == []
