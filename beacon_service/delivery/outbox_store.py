@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 # A common table expression beside the decisions': both are there or neither is. The configuration is locked, so that
 # the webhooks are those by which it was decided. The message id is a UUID of version 8 (RFC 9562) that follows from
-# decision and endpoint, and by push from the phone. What no phone made is pushed to all that the customer has.
+# decision and endpoint, and by push from the phone. What no phone made is pushed to all that the customer has, by each
+# address once: an app that is installed anew is another installation, and may keep the address that it had.
 ADD = """leaving AS (
     INSERT INTO deliveries (
         message_id, decision_id, customer_key, installation_key, channel, endpoint, body, next_at, expires_at,
@@ -56,10 +57,13 @@ ADD = """leaving AS (
             WHERE given.channel = 'webhook' AND w.enabled
                 AND (w.campaigns = '{}' OR given.campaign = ANY(w.campaigns))
             UNION ALL
-            SELECT p.push ->> 'provider', p.push ->> 'provider' || ' ' || p.key, p.key, p.id FROM installations AS p
+            (SELECT DISTINCT ON (p.push ->> 'provider', p.push ->> 'token')
+                p.push ->> 'provider', p.push ->> 'provider' || ' ' || p.key, p.key, p.id
+            FROM installations AS p
             WHERE given.channel = 'push' AND p.customer_key = given.customer_key AND p.revoked_at IS NULL
                 AND (given.everywhere OR p.key = given.installation_key)
                 AND p.push ->> 'provider' IN ('fcm', 'apns', 'webpush')
+            ORDER BY p.push ->> 'provider', p.push ->> 'token', p.created_at DESC, p.key DESC)
         ) AS lane
     ) AS found
     ORDER BY place, endpoint, installation_key

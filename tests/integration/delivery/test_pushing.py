@@ -419,6 +419,19 @@ class TestNoPhoneInHand:
         assert anna.rows("SELECT count(DISTINCT message_id) FROM deliveries") == [(3,)]
         assert anna.rows("SELECT count(*) FROM grants") == [(1,)]
 
+    def test_a_phone_that_registered_anew_under_its_old_address_hears_of_it_once(
+        self, anna, worker, fcm, apns
+    ):
+        assert anna.register("reinstalled", push=APNS).status_code == 201
+        assert anna.identify("reinstalled", "anna").status_code == 200
+        self.buy(anna)
+        worker.send_due()
+        assert (len(fcm.messages), len(apns.requests)) == (2, 1)
+        assert anna.rows(
+            "SELECT i.id FROM deliveries d JOIN installations i ON i.key = d.installation_key"
+            " WHERE d.endpoint = 'apns'"
+        ) == [("reinstalled",)]
+
     def test_a_phone_that_is_not_registered_any_more_costs_the_others_nothing(self, anna, worker, fcm):
         fcm.answers = [error(404, "UNREGISTERED")]
         self.buy(anna)
