@@ -46,13 +46,15 @@ class _Lines(logging.Handler):
     """What a library says, as lines like ours: its sentence alone, since what it would put in may be a person's."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        about = {"logger": record.name, "exc_info": bool(record.exc_info)}
+        about = {"logger": record.name, "exc_info": record.exc_info}
         structlog.get_logger().log(record.levelno, str(record.msg), **about)
 
 
 def places_only(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Of an exception its kind and the places that led to it; what it says may quote rows, and a person with them."""
-    problem = sys.exception() if event.pop("exc_info", None) else None
+    given = event.pop("exc_info", None)
+    # A library may tell of one that is not being handled any more.
+    problem = given[1] if isinstance(given, tuple) else sys.exception() if given else None
     if problem is not None:
         found = traceback.extract_tb(problem.__traceback__)
         event["error"] = type(problem).__name__

@@ -143,7 +143,7 @@ def _render_unexpected(error: Exception) -> Response:
     log.error(
         "unexpected_error",
         error=type(error).__name__,
-        frames=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
+        traceback=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
         request_id=g.get("request_id"),
     )
     return render(Problem("This was our mistake and is logged under the request_id."))

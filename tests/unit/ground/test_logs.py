@@ -45,6 +45,18 @@ def test_so_it_is_where_the_scheduler_tells_of_a_job_that_failed(lines):
     assert "anna" not in str(line)
 
 
+def test_and_where_it_tells_of_one_that_is_over(lines):
+    try:
+        {}["anna@example.org"]
+    except KeyError as problem:
+        over = (type(problem), problem, problem.__traceback__)
+    logging.getLogger("apscheduler.executors.default").error("Error running job %s", "of anna", exc_info=over)
+    (line,) = lines()
+    assert (line["event"], line["error"]) == ("Error running job %s", "KeyError")
+    assert line["traceback"]
+    assert "anna" not in str(line)
+
+
 def test_what_the_scheduler_skips_is_no_line(lines):
     logging.getLogger("apscheduler.scheduler").warning("Execution of job skipped")
     assert lines() == []

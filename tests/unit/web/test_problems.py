@@ -42,7 +42,7 @@ def test_what_nobody_expected_is_told_without_and_logged_with_its_place_but_neve
     (line,) = [line for line in logged if line["event"] == "unexpected_error"]
     assert line["error"] == "KeyError"
     assert line["request_id"] == problem["request_id"]
-    assert "conftest.py" in line["frames"][-1]
+    assert "conftest.py" in line["traceback"][-1]
     assert "4711" not in str(logged)
 
 
