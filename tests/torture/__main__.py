@@ -11,7 +11,7 @@ from dataclasses import replace
 from tests.torture.clients import LARGE
 from tests.torture.run import Plan, run
 
-# Each is looked for by a recount of the whole; of a million decisions that takes its minutes.
+# They are looked for by a recount of the whole; of a million decisions that takes its minutes.
 PLANTED_IN_MANY = 10
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 CLIENTS = 64
 PHONES_EACH = 3
-TIMEOUT_S = 15.0
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
 # After so many tries a report is laid aside, to be sent once more at the end.
 MOST_TRIES = 6
@@ -33,11 +32,12 @@ class Size:
     people: int
     gateways: float
     batch: int
+    timeout_s: float
 
 
-SMALL = Size(people=100, gateways=0.14, batch=6)
+SMALL = Size(people=100, gateways=0.14, batch=6, timeout_s=8.0)
 # For as many decisions as two cores make beside the killing.
-LARGE = Size(people=1_000, gateways=0.8, batch=12)
+LARGE = Size(people=1_500, gateways=0.9, batch=40, timeout_s=60.0)
 
 
 @dataclass(slots=True)
@@ -186,7 +186,7 @@ class Crowd:
         for attempt in range(tries):
             try:
                 response = await self.http.request(
-                    method, path, headers=headers, json=body, timeout=TIMEOUT_S
+                    method, path, headers=headers, json=body, timeout=self.size.timeout_s
                 )
             except httpx2.TransportError as error:
                 self.told.failures[type(error).__name__] += 1

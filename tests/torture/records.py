@@ -68,11 +68,11 @@ def visits_doubled(ledger: Ledger, _: Acknowledged) -> Iterator[Finding]:
     before, since both may have entered the same zone by then. Of what waited each decision is a second one of its
     moment; how many there are is counted elsewhere.
     """
-    moved_before = {(move.installation, move.seq) for move in ledger.moves}
+    first_moved: dict[int, int] = {}
+    for moved in ledger.moves:
+        first_moved[moved.installation] = min(moved.seq, first_moved.get(moved.installation, moved.seq))
     merged = {
-        merge.target
-        for merge in ledger.merges
-        if any(phone == merge.installation and seq < merge.seq for phone, seq in moved_before)
+        merge.target for merge in ledger.merges if first_moved.get(merge.installation, merge.seq) < merge.seq
     }
     stays: dict[tuple[int, str], list[Move]] = defaultdict(list)
     for moved in ledger.moves:

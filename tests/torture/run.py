@@ -16,7 +16,7 @@ from psycopg import sql
 from tests.torture import checker, findings
 from tests.torture.clients import CLIENTS, SMALL, Crowd, Size
 from tests.torture.edits import edits
-from tests.torture.plant import plant
+from tests.torture.plant import plant, plant_together
 from tests.torture.processes import Service, service
 from tests.torture.programme import configure
 from tests.torture.world import Keys, make_keys
@@ -44,7 +44,7 @@ class Plan:
     seed: int
     web_processes: int = 2
     size: Size = SMALL
-    planted: int | None = None  # how many sorts of violation are planted; None: all
+    planted: int | None = None  # how many sorts of violation are planted, all at once; None: each alone
 
 
 def run(plan: Plan) -> dict[str, Any]:
@@ -203,7 +203,9 @@ def _plant(made: Service, crowd: Crowd, plan: Plan, rng: random.Random) -> Any:
     with made.connect("postgres") as server:
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
     with made.connect("planted") as copy:
-        harvest = plant(copy, rng, crowd.told.acknowledged(), most=plan.planted)
+        told = crowd.told.acknowledged()
+        one_by_one = plan.planted is None
+        harvest = plant(copy, rng, told) if one_by_one else plant_together(copy, rng, told, most=plan.planted)
     say(f"found {harvest.found} of {harvest.planted} planted violations")
     return harvest
 
