@@ -96,7 +96,7 @@ class Reader:
             if isinstance(node, ForNode):
                 self.doubts.append("a loop may go over more than is read")
             for expression in node.expressions():
-                if isinstance(node, OutputNode) and self._is_products(expression):
+                if isinstance(node, OutputNode | AssignNode) and self._is_products(expression):
                     raise TemplateError("writes products, which are several; loop over them")
                 if isinstance(node, OutputNode) and not kept and _path(expression) == ("offer", "code"):
                     self.uses_code = True
@@ -132,6 +132,8 @@ class Reader:
             self._check_arguments(one)
         doubt = self._doubt(expression.left)
         path = _path(expression.left)
+        if filters and filters[0].name != "size" and self._is_products(expression.left):
+            raise TemplateError(f"does {filters[0].name} with products, which are several; loop over them")
         for number, one in enumerate(filters):
             for argument in one.args:
                 self._read_argument(argument)
@@ -193,7 +195,9 @@ class Reader:
         for inner in path.children():
             self._read(inner)
         root, *rest = path.path
-        if root in self._of_products and rest:
+        if root in self._of_products:
+            if not rest:
+                raise TemplateError(f"names {path}, which cannot be written; say {path}.name")
             _check_product(path, rest[0])
         if root in self._own:
             return

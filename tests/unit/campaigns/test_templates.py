@@ -324,6 +324,7 @@ class TestProducts:
             ("{{ product.price | times: 2 }}", "19.0"),
             ("{% for one in products %}[{{ one.name }}]{% endfor %}", "[Yirgacheffe][Rye]"),
             ("{% for product in products %}[{{ product.name }}]{% endfor %}", "[Yirgacheffe][Rye]"),
+            ("{{ products | size }} of them", "2 of them"),
             ("{{ products.size }} of them, also {{ products[1].name }}", "2 of them, also Rye"),
         ],
     )
@@ -341,6 +342,16 @@ class TestProducts:
             ("{{ product }}", "say product.name"),
             ("{{ products[0] }}", "say products[0].name"),
             ("{{ products }}", "which are several"),
+            ("{{ products | join: ', ' }}", "join with products, which are several"),
+            ("{{ products | first }}", "first with products, which are several"),
+            ("{% assign all = products %}{{ all }}", "which are several"),
+            ("{% assign all = products | reverse %}{{ all }}", "which are several"),
+            ("{% for one in products %}{{ one }}{% endfor %}", "say one.name"),
+            ("{% for one in products %}{{ one | upcase }}{% endfor %}", "say one.name"),
+            (
+                "{% for one in products %}{% for part in one %}{{ part }}{% endfor %}{% endfor %}",
+                "say one.name",
+            ),
             ("{{ prodcut.name }}", "there are: customer, site, zone, moment, offer, product, products"),
         ],
     )
