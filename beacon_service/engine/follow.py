@@ -114,18 +114,17 @@ def _timed(moves: Sequence[Move]) -> tuple[tuple[Move, str], ...]:
 def _advance(
     catalogue: Catalogue,
     halfway: _Halfway,
-    where: tuple[Located, Sequence[Near]],
+    where: tuple[Located, Sequence[Near] | None],
     presences: dict[int, Presence],
     now: datetime,
 ) -> Followed:
     cause, verdict = halfway.cause, halfway.verdict
     if isinstance(cause, Tick) or verdict.status != "accepted":
         return Followed(cause, verdict.status, verdict.reasons, moves=halfway.moves, near=halfway.near)
-    located, _ = where
+    located, near = where
     before, nearings = presences[cause.installation_key], halfway.near
     moved, moves = advance(before, located, cause.at, catalogue.places, catalogue.dwells)
     if catalogue.rings or before.rings:
-        near = None if located.source == "none" else where[1]
         moved, made = approach(before, moved, near, cause.at, catalogue.rings)
         nearings = (*nearings, *made)
     presences[cause.installation_key] = msgspec.structs.replace(

@@ -34,6 +34,10 @@ LEAVING_M, LEAVING_SHARE = 25.0, 0.1
 HOLD_S = 120
 # How far the points of a fix lie from its middle, in its accuracy: the outermost ones, and a little for rounding.
 SPREAD_REACH = 1.0001 * float(np.hypot(*SPREAD.T).max())
+# A fix of four times a ring's half width has three of its 25 points in there at the most, which tells no more than
+# none: no point is looked at. One of eight times that of the widest ring is no place, as far as nearness goes: it would
+# be in doubt about every ring for miles, of which there may be thousands.
+COARSE, NO_PLACE = 4.0, 8.0
 # Ids have no tilde, so that no ring is called as any zone.
 _MARK = "~"
 
@@ -74,15 +78,21 @@ class _Ground(NamedTuple):
     plane: Plane
     shape: BaseGeometry
     radius_m: float  # of a circle as large
+    half_m: float  # from its middle to its furthest corner, or a little more
 
 
 class _Spread:
     """Fixes with their doubt, each on the plane of one shape."""
 
     def __init__(
-        self, middles: NDArray[np.float64], accuracies_m: NDArray[np.float64], shapes: NDArray[np.object_]
+        self,
+        middles: NDArray[np.float64],
+        accuracies_m: NDArray[np.float64],
+        shapes: NDArray[np.object_],
+        halves_m: NDArray[np.float64],
     ) -> None:
         self.accuracies_m = accuracies_m
+        self._fine = accuracies_m <= COARSE * halves_m
         self._middles, self._shapes = middles, shapes
         self._centres = shapely.points(middles)
 
@@ -101,7 +111,7 @@ class _Spread:
         reach_m = SPREAD_REACH * self.accuracies_m
         deep = self.reach(metres - reach_m)
         shares = deep.astype(np.float64)
-        some = np.flatnonzero(~deep & self.reach(metres + reach_m))
+        some = np.flatnonzero(~deep & self._fine & self.reach(metres + reach_m))
         if some.size:
             points = self._middles[some, None, :] + SPREAD * self.accuracies_m[some, None, None]
             near = shapely.dwithin(self._shapes[some, None], shapely.points(points), metres[some, None])
@@ -131,6 +141,8 @@ class Rings:
         self._within_m = np.array([float(ring.within_m) for ring in self._rings])
         self._leaving_m = self._within_m + np.maximum(LEAVING_M, LEAVING_SHARE * self._within_m)
         self._radii_m = self._leaving_m + np.array([ground.radius_m for ground in grounds])
+        self._halves_m = self._leaving_m + np.array([ground.half_m for ground in grounds])
+        self._no_place_m = NO_PLACE * float(self._halves_m.max())
         boxes, self._ring_of_box = self._boxes()
         self._tree = shapely.STRtree(boxes)
         self._tree.query(
@@ -140,12 +152,19 @@ class Rings:
     def __bool__(self) -> bool:
         return bool(self._rings)
 
-    def nearness(self, located: Sequence[Located]) -> list[tuple[Near, ...]]:
-        """For each place, the rings that it may be in, those of the shortest distance first."""
-        found: list[tuple[Near, ...]] = [()] * len(located)
+    def nearness(self, located: Sequence[Located]) -> list[tuple[Near, ...] | None]:
+        """For each place, the rings that it may be in, those of the shortest distance first.
+
+        None for what is no place, or too coarse a one to say of any ring whether one is in there.
+        """
+        found: list[tuple[Near, ...] | None] = [None if one.longitude is None else () for one in located]
         if not self._rings:
             return found
         placed = [(number, one) for number, one in enumerate(located) if one.longitude is not None]
+        for number, one in placed:
+            if (one.accuracy_m or 0.0) > self._no_place_m:
+                found[number] = None
+        placed = [(number, one) for number, one in placed if found[number] is not None]
         if not placed:
             return found
         fixes = np.array([(one.longitude, one.latitude, one.accuracy_m) for _, one in placed])
@@ -193,7 +212,7 @@ class Rings:
         """Of each fix's points of equal weight (`SPREAD`), the share within the ring."""
         away = in_space(fixes[:, :2])[place] - self._origins[ring]
         middles = np.einsum("pij,pj->pi", self._axes[ring], away)
-        spread = _Spread(middles, fixes[place, 2], self._shapes[ring])
+        spread = _Spread(middles, fixes[place, 2], self._shapes[ring], self._halves_m[ring])
         shares, wider = spread.within(self._within_m[ring]), spread.within(self._leaving_m[ring])
         vague = spread.accuracies_m > self._radii_m[ring]
         if vague.any():
@@ -229,7 +248,9 @@ def _ground(shape: BaseGeometry, area_m2: float) -> _Ground:
     plane = Plane.at(*centre(shape))
     drawn = plane.drawn(shape)
     _build(drawn)
-    return _Ground(plane, drawn, math.sqrt(area_m2 / math.pi))
+    west, south, east, north = drawn.bounds
+    half_m = math.hypot(max(-west, east), max(-south, north))
+    return _Ground(plane, drawn, math.sqrt(area_m2 / math.pi), half_m)
 
 
 def _build(shape: BaseGeometry) -> None:

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from beacon_service.positioning.rings import Rings, ring_key, zone_of_ring
+from beacon_service.visits.evidence import OUTSIDE
 from beacon_service.zones.circles import circle
 from beacon_service.zones.model import NOWHERE, Located
 from tests.factories.catalogue import SOUTH, WEST, floor_document, places, zone_document
@@ -51,7 +52,12 @@ def test_who_is_within_the_distance_is_near_and_so_is_who_is_in_the_zone():
     known = rings()
     away, near, inside = fix(WEST, SOUTH - 0.003), fix(WEST, SOUTH - 0.001), fix(WEST + 1e-4, SOUTH + 1e-4)
     found = known.nearness([away, near, NOWHERE, inside])
-    assert [shares(one) for one in found] == [[], [("shop/cafe~150", 1.0)], [], [("shop/cafe~150", 1.0)]]
+    assert found[2] is None
+    assert [shares(one) for one in found if one is not None] == [
+        [],
+        [("shop/cafe~150", 1.0)],
+        [("shop/cafe~150", 1.0)],
+    ]
 
 
 def test_at_the_edge_it_is_one_in_two_and_surer_further_in():
@@ -71,6 +77,23 @@ def test_who_is_far_in_or_far_out_need_not_be_looked_at_point_by_point(accuracy_
     assert [[one[1:] for one in found if one.wider] for found in quick] == [
         [one[1:] for one in found if one.wider] for found in slow
     ]
+
+
+@pytest.mark.parametrize("accuracy_m", [760.0, 900.0, 1400.0])
+def test_of_a_coarse_fix_the_points_that_are_not_looked_at_are_few(accuracy_m, monkeypatch):
+    places_ = [fix(WEST + 1e-4, SOUTH - metres / 111_200, accuracy_m) for metres in range(0, 2000, 25)]
+    quick = [one[1:] for found in rings().nearness(places_) for one in found]
+    monkeypatch.setattr("beacon_service.positioning.rings.COARSE", 1e3)
+    slow = [one[1:] for found in rings().nearness(places_) for one in found]
+    assert {share for share, *_ in quick} == {0.0}
+    assert 0.0 < max(wider for _, wider, _ in slow) < OUTSIDE
+    assert [vague for *_, vague in quick] == [vague for *_, vague in slow]
+
+
+def test_who_may_be_anywhere_in_town_is_neither_near_nor_away():
+    towns = [fix(WEST, SOUTH, accuracy_m) for accuracy_m in (1000.0, 2000.0, 1_000_000.0)]
+    assert [found is None for found in rings().nearness(towns)] == [False, True, True]
+    assert [found is None for found in rings(1000).nearness(towns)] == [False, False, True]
 
 
 def test_one_leaves_further_out_than_one_comes():

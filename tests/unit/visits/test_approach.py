@@ -12,7 +12,7 @@ from beacon_service.visits.advance import advance, fire, next_due
 from beacon_service.visits.approach import MOST_NEAR, approach, fire_near
 from beacon_service.visits.join import join
 from beacon_service.visits.model import Presence, Stay
-from beacon_service.zones.model import NOWHERE, Position
+from beacon_service.zones.model import Position
 from tests.factories.catalogue import SOUTH, WEST, places, square, zone_document
 from tests.factories.presence import at
 
@@ -54,7 +54,7 @@ class Walk:
         sensed = Sensed() if position is None else sense(self.places, Remembered(), (), position, at(0))
         (located,) = locate_all(self.places, [sensed])
         moved, moves = advance(self.presence, located, at(self.second), self.places, {})
-        near = None if located is NOWHERE else self.rings.nearness([located])[0]
+        (near,) = self.rings.nearness([located])
         self.presence, nearings = approach(self.presence, moved, near, at(self.second), self.rings)
         self.moves += moves
         self.nearings += nearings
