@@ -28,7 +28,7 @@ DECISIONS_OF = f"""{DECISIONS}
 AND EXISTS (
     SELECT FROM installations AS i
     WHERE i.token_hash = %(token)s AND i.revoked_at IS NULL
-        AND (i.key = d.installation_key OR d.site IS NULL AND i.customer_key = d.customer_key)
+        AND CASE WHEN d.site IS NULL THEN i.customer_key = d.customer_key ELSE i.key = d.installation_key END
 )
 """
 

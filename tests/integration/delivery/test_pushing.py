@@ -498,6 +498,17 @@ class TestNoPhoneInHand:
             inbox = anna.ask("GET", "/v1/installations/silent/inbox", token=anna.tokens["silent"]).json
             assert inbox == {"decisions": []}
 
+    def test_a_phone_that_is_another_customers_by_now_is_told_nothing_of_it(self, anna, worker):
+        """Nor may it take the offer from the phones that are still Anna's, though the decision names it."""
+        self.buy(anna)
+        ((decision, phone),) = anna.rows(
+            "SELECT d.decision_id::text, i.id FROM decisions d JOIN installations i ON i.key = d.installation_key"
+        )
+        assert anna.identify(phone, "ben").status_code == 200
+        told = anna.ask("GET", f"/v1/decisions/{decision}", token=anna.tokens[phone])
+        assert (told.status_code, anna.outcome(decision, "dismissed", phone=phone).status_code) == (404, 404)
+        assert anna.outcome(decision, "viewed", phone="old").status_code == 201
+
     def test_what_one_phone_made_is_that_phones_alone(self, anna, worker, fcm):
         assert anna.ping("old", "1")["decisions"] == []
         worker.send_due()
