@@ -180,7 +180,11 @@ class Rings:
         return found
 
     def _boxes(self) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
-        """In degrees, around all that is nearer than a ring's leaving distance; again where it passes 180 degrees."""
+        """In degrees, around all that is nearer than a ring's leaving distance.
+
+        Again where 180 degrees lie between a ring and some fix that may reach it.
+        """
+        furthest_m = SPREAD_REACH * self._no_place_m
         boxes: list[BaseGeometry] = []
         numbers: list[int] = []
         for number, (ring, away_m) in enumerate(zip(self._rings, self._leaving_m.tolist(), strict=True)):
@@ -189,8 +193,9 @@ class Rings:
             up = 1.01 * away_m / METRES_PER_DEGREE
             furthest = min(89.0, max(abs(south), abs(north)) + up)
             across = up / math.cos(math.radians(furthest))
+            reach = across * (1 + furthest_m / away_m)
             for turn in (-360.0, 0.0, 360.0):
-                if west - across + turn <= 180.0 and east + across + turn >= -180.0:
+                if west - reach + turn <= 180.0 and east + reach + turn >= -180.0:
                     boxes.append(
                         shapely.box(west - across + turn, south - up, east + across + turn, north + up)
                     )

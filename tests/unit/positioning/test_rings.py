@@ -123,6 +123,16 @@ def test_metres_are_metres_everywhere_and_the_antimeridian_is_no_border(
     assert (inside.share, outside.share) == (1.0, 0.0)
 
 
+@pytest.mark.parametrize("longitude", [4.9, 179.999, -179.997])
+@pytest.mark.parametrize("away", [0.0031, -0.0031])
+@pytest.mark.parametrize("latitude", [0.0, 70.0])
+def test_a_wide_fix_reaches_over_the_antimeridian(longitude, away, latitude):
+    away /= math.cos(math.radians(latitude))
+    small = rectangle(longitude - 1e-5, latitude - 1e-5, longitude + 1e-5, latitude + 1e-5)
+    (found,) = rings(geometry=small).nearness([fix(longitude + away, latitude, 350.0)])
+    assert [near.vague for near in found] == [True]
+
+
 def test_a_fix_wider_than_the_ring_that_reaches_it_is_vague():
     wide = [fix(WEST, SOUTH - metres / 111_200, 1000.0) for metres in (0, 900, 1300)]
     assert [[one.vague for one in found] for found in rings().nearness(wide)] == [[True], [True], [False]]
