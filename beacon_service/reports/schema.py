@@ -22,8 +22,6 @@ class SinceQuery(PageQuery):
     since: Since | None = Field(default=None, description="Only what was recorded at this time or later.")
 
 
-
-
 class DecisionsQuery(SinceQuery):
     """Which decisions; what is left out is not asked for."""
 
@@ -31,9 +29,7 @@ class DecisionsQuery(SinceQuery):
     site: Id | None = None
     zone: Id | None = None
     campaign: Id | None = Field(default=None, description="It won, or it lost and is told why.")
-    reason: Id | None = Field(
-        default=None, description="Why the campaign, or any, lost: cap, audience, ..."
-    )
+    reason: Id | None = Field(default=None, description="Why the campaign, or any, lost: cap, audience, ...")
     offered: Literal["true", "false"] | None = Field(default=None, description="Whether an offer was made.")
 
 
