@@ -41,7 +41,7 @@ def server_command(settings: Settings, target: str = APPLICATION) -> list[str]:
 
 def _granian(settings: Settings, target: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory"),
+        *(sys.executable, "-m", "beacon_service.preloaded", "--interface", "wsgi", "--factory"),
         *("--host", settings.host, "--port", str(settings.port)),
         *("--workers", str(settings.web_processes)),
         # Most of them wait for a transaction that they share; unset, it would derive another number on each machine.
