@@ -96,12 +96,19 @@ def read(connection: psycopg.Connection[Any], *, since: int = 0, upto: int | Non
 
 # A shared count knows only what was charged to it while its cap was in force; made anew from the grants when it is
 # next asked for, it knows what was given while the cap was away. No decision is in flight under the lock. An edit
-# that leaves caps and budget as they were leaves the counts too. The policy's counts carry an asterisk, so that a
-# campaign may be called policy.
+# that leaves caps and budget as they were, or changes nothing of them but numbers, leaves the counts too: to make that
+# of a large campaign anew takes its time. The policy's counts carry an asterisk, so that a campaign may be called
+# policy.
 _FORGET_TALLIES = """
 WITH editions AS (
-    SELECT body -> 'caps' AS caps, body -> 'budget' AS budget FROM catalogue_log
-    WHERE kind = :kind AND key = :owner ORDER BY version DESC LIMIT 2
+    SELECT
+        (SELECT jsonb_agg(cap - 'limit') FROM jsonb_array_elements(body -> 'caps') AS cap) AS caps,
+        CASE WHEN jsonb_typeof(body -> 'budget') = 'object' THEN (
+            SELECT jsonb_object_agg(
+                name, CASE WHEN name IN ('total', 'per_day') THEN to_jsonb(said <> 'null') ELSE said END)
+            FROM jsonb_each(body -> 'budget') AS part (name, said)
+        ) END AS budget
+    FROM catalogue_log WHERE kind = :kind AND key = :owner ORDER BY version DESC LIMIT 2
 )
 DELETE FROM tallies
 WHERE (
@@ -119,7 +126,10 @@ WITH editions AS (
     WHERE kind = :kind AND key = :owner ORDER BY version DESC LIMIT 2
 )
 DELETE FROM tallies
-WHERE (starts_with(key, 'cap:') AND position('.calendar.1.' IN key) > 0 OR starts_with(key, 'budget:'))
+WHERE (
+        starts_with(key, 'cap:') AND position('.calendar.1.' IN key) > 0
+        OR starts_with(key, 'budget:') AND right(key, 5) <> 'total'
+    )
     AND (SELECT count(*) FROM (SELECT DISTINCT clock FROM editions) AS different) > 1
 """
 

@@ -74,3 +74,33 @@ def test_a_clock_that_was_away_knows_what_was_given_meanwhile(shop, bound):
     assert offers(shop, "second") == 1
     shop.configure(sites=[site_document()])
     assert offers(shop, "third") == 0
+
+
+def test_another_number_goes_on_with_the_same_count(shop):
+    """Made anew, the count of a campaign of a million offers would take longer than a ping waits."""
+
+    def capped(limit):
+        caps = [cap_document(limit, subject="total", window=LIFETIME)]
+        return campaign_document(caps=caps, budget={"total": limit, "per_day": limit})
+
+    def rows():
+        return shop.rows("SELECT key, used + late, xmin::text FROM tallies ORDER BY key")
+
+    shop.configure(zones=[zone_document()], campaigns=[capped(2)])
+    assert offers(shop, "first") == 1
+    before = rows()
+    shop.configure(zones=[zone_document()], campaigns=[capped(3)])
+    assert rows() == before
+    assert len(before) == 4  # the organisation's day is another than the site's
+    assert offers(shop, "second", "third", "fourth") == 2
+    shop.configure(zones=[zone_document()], campaigns=[capped(1)])
+    assert offers(shop, "fifth") == 0
+    assert [used for _, used, _ in rows()] == [3, 3, 3, 3]
+
+
+def test_another_clock_makes_no_count_anew_that_asks_for_none(shop):
+    caps = [cap_document(3, subject="total", window=LIFETIME)]
+    shop.configure(zones=[zone_document()], campaigns=[campaign_document(caps=caps, budget={"total": 3})])
+    assert offers(shop, "first") == 1
+    shop.configure(sites=[site_document(time_zone="Asia/Tokyo")])
+    assert shop.rows("SELECT used FROM tallies") == [(1,), (1,)]
