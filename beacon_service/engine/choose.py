@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
-from shapely import Point
 
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.decision import Decision, Reason
@@ -15,12 +14,12 @@ from beacon_service.campaigns.model import Campaign
 from beacon_service.campaigns.moment import Memory, Moment, Waiting
 from beacon_service.campaigns.question import Question, Shared
 from beacon_service.campaigns.waiting import ABSENCE, delayed, event_move, held
-from beacon_service.campaigns.writing import NOBODY, About
 from beacon_service.customers.model import Installation
-from beacon_service.engine.model import Catalogue, Due, Event, Followed, Mover, Ping, Tick, Told, World
+from beacon_service.engine.asking import Known, question_of, spot_of
+from beacon_service.engine.model import Catalogue, Due, Event, Followed, Mover, Told, World
+from beacon_service.engine.moments import event_of, moment_of, name_of
 from beacon_service.engine.nearing import APPROACHED, is_still_near, joined, moment_near
-from beacon_service.hours import zone_of
-from beacon_service.ids import derived_uuid, derived_uuid7
+from beacon_service.ids import derived_uuid
 from beacon_service.positioning.rings import zone_of_ring
 from beacon_service.visits.join import join
 from beacon_service.visits.model import Move, Nearing, Visit
@@ -86,15 +85,14 @@ class _SecondPass:
             # a phone whose consent was withdrawn nothing: its stays only run out.
             if zone is None or zone.sensitive or not installation.location:
                 continue
-            name = _name(one.cause, made_by, move)
-            event = self._event(installation, one.cause, move, made_by, name)
+            event = event_of(installation, one.cause, move, made_by, self.now)
             events.append(event)
             if visit is None:
                 continue
             candidates = self.catalogue.programme.triggers.candidates(zone, move.type, move.dwell_s)
             if candidates:
-                moment = _moment(name, event, one.cause, visit, site_visit)
-                spot = _spot(zone, one.located) if made_by == "ping" else None
+                moment = moment_of(event, one.cause, visit, site_visit)
+                spot = spot_of(zone, one.located) if made_by == "ping" else None
                 chances.append(_Chance(zone, moment, candidates, spot))
         for nearing in one.near:
             chances += self._come_near(installation, one.cause, nearing, one.located)
@@ -173,29 +171,15 @@ class _SecondPass:
         candidates = self.catalogue.programme.triggers.candidates(zone, APPROACHED, within_m)
         if not candidates:
             return []
-        name = derived_uuid("moment", *_name(cause, "ping", nearing.move))
+        name = derived_uuid("moment", *name_of(cause, "ping", nearing.move))
         moment = moment_near(name, installation, cause, memory, coming)
-        return [_Chance(zone, moment, candidates, _spot(zone, located))]
+        return [_Chance(zone, moment, candidates, spot_of(zone, located))]
 
     def is_in_sensitive_zone(self, customer_key: int) -> bool:
         """Whether a phone of the customer is in one: then nothing is decided, whatever zone a campaign names."""
         sensitive = self.catalogue.places.sensitive
         visits = self.memories[customer_key].visits
         return bool(sensitive) and any(visits[place].open for place in visits.keys() & sensitive)
-
-    def _event(
-        self, installation: Installation, cause: Mover, move: Move, made_by: str, name: tuple[object, ...]
-    ) -> Event:
-        site, zone = split_zone_key(ZoneKey(move.zone))
-        return Event(
-            id=derived_uuid7(self.now, "event", cause.seed, *name),
-            installation_key=installation.key,
-            customer_key=installation.customer_key,
-            site=site,
-            zone=zone,
-            move=move,
-            cause=made_by,
-        )
 
     def _decide_all(self, events: tuple[Event, ...], chances: Sequence[_Chance]) -> Told:
         """Deepest zone first, those one is near last; at most one offer for all of them; what is delayed waits."""
@@ -224,52 +208,12 @@ class _SecondPass:
         return Told(events, tuple(decisions), tuple(waiting))
 
     def question(self, zone: Zone | None, moment: Moment, spot: Spot | None = None) -> Question:
-        """Without a zone it is an event or an absence: nobody is anywhere, and the clock is the customer's.
-
-        `spot`: where the ping was that made the moment; without one the customer is somewhere in the zone.
-        """
-        customer = self.world.customers[moment.customer_key]
-        policy, memory = self.catalogue.programme.policy, self.memories[customer.key]
-        customer_zone = zone_of(self.world.installations[moment.installation_key].time_zone)
-        places = self.catalogue.places
-        return Question(
-            moment=moment,
-            attributes=customer.attributes,
-            marketing=customer.marketing,
-            ledger=(*self.world.ledgers.get(customer.key, ()), *self.granted.get(customer.key, ())),
-            arms=memory.arms,
-            now=self.now,
-            time_zone=places.sites[zone.site].time_zone if zone else customer_zone or policy.time_zone,
-            policy=policy,
-            shared=self.shared,
-            hours=places.hours(zone) if zone else None,
-            location=customer.location,
-            visits=self.memories[customer.key].visits,
-            events=customer.events,
-            lists=customer.lists,
-            customer_zone=customer_zone,
-            organisation_zone=policy.time_zone,
-            time_zones=places.time_zones,
-            about=self._about(zone, moment, customer.id),
-            groups={
-                name: owner
-                for name, owner in memory.groups.items()
-                if owner in self.catalogue.programme.campaigns
-            },
-            stock=self.catalogue.programme.stock,
-            learned=self.catalogue.programme.learned,
-            zones=places.zones,
-            tagged=places.tagged,
-            spot=spot or (Spot(zone.geometry, zone.floor) if zone else None),
-            products=self.catalogue.programme.products,
-        )
-
-    def _about(self, zone: Zone | None, moment: Moment, customer_id: str) -> About:
-        installation = self.world.installations[moment.installation_key]
-        if zone is None:
-            return msgspec.structs.replace(NOBODY, customer_id=customer_id, locale=installation.locale)
-        site = self.catalogue.places.sites[zone.site]
-        return About(customer_id, installation.locale, site.name, zone.name, tuple(sorted(zone.tags)))
+        """All that is known at the moment, what this step has granted so far included."""
+        key = moment.customer_key
+        ledger = (*self.world.ledgers.get(key, ()), *self.granted.get(key, ()))
+        customer, installation = self.world.customers[key], self.world.installations[moment.installation_key]
+        known = Known(customer, installation, self.memories[key], ledger, self.now, self.shared)
+        return question_of(self.catalogue, known, zone, moment, spot)
 
     def _remember(self, decision: Decision) -> None:
         """Later moments of the same step see what this one granted."""
@@ -305,39 +249,7 @@ class _SecondPass:
         return {campaign.group: campaign.id for campaign in campaigns if campaign.group is not None}
 
 
-def _spot(zone: Zone, located: Located) -> Spot | None:
-    """Where the ping was that it came of; a timer says nothing of where, whoever fires it and when."""
-    if located.longitude is None or located.latitude is None:
-        return None
-    return Spot(Point(located.longitude, located.latitude), zone.floor)
-
-
 def _turn(chance: _Chance) -> tuple[bool, int, int]:
     """What one is in says more than what one is near; of that, the nearest says most."""
     within_m = chance.moment.within_m
     return within_m is not None, -chance.zone.depth, within_m or 0
-
-
-def _moment(name: tuple[object, ...], event: Event, cause: Mover, visit: Visit, site_visit: Visit) -> Moment:
-    return Moment(
-        key=derived_uuid("moment", *name),
-        customer_key=event.customer_key,
-        installation_key=event.installation_key,
-        site=event.site,
-        zone=event.zone,
-        move=event.move.type,
-        dwell_s=event.move.dwell_s,
-        visit=visit.number,
-        visit_started_at=site_visit.started_at,
-        at=event.move.at,
-        seed=cause.seed,
-        channel="response" if isinstance(cause, Ping) else "inbox",
-    )
-
-
-def _name(cause: Mover, made_by: str, move: Move) -> tuple[object, ...]:
-    """What names a move for ever: a timer is named by when it was due, whoever fires it; a ping's move by the ping."""
-    about = (move.zone, move.type, move.dwell_s, move.at.isoformat())
-    if made_by == "timer" or isinstance(cause, Tick):
-        return ("timer", cause.installation_key, *about)
-    return ("ping", cause.installation_key, cause.ping_id, *about)
