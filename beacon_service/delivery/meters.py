@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from beacon_service.db import Statement, round_trip
+from beacon_service.delivery.outbox_store import ITS_TURN, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,26 +22,20 @@ if TYPE_CHECKING:
 COUNTS = "SELECT channel, result, count FROM delivery_counts ORDER BY channel, result"
 
 # By the index that workers take by; what waits for an older one of the same customer is due when its turn comes.
-OLDEST = """
+OLDEST = f"""
 SELECT lane.channel, max(%(now)s::timestamptz - due.next_at)
 FROM (
-    SELECT 'webhook' AS channel, id AS endpoint FROM webhooks WHERE enabled
-    UNION ALL
-    SELECT 'push', provider FROM unnest(ARRAY['fcm', 'apns', 'webpush']) AS service (provider)
+    {LANES}
 ) AS lane
 LEFT JOIN LATERAL (
     SELECT d.next_at FROM deliveries AS d
     WHERE d.state = 'waiting' AND d.channel = lane.channel AND d.endpoint = lane.endpoint
         AND d.next_at <= %(now)s::timestamptz
-        AND NOT EXISTS (
-            SELECT FROM deliveries AS older
-            WHERE older.state = 'waiting' AND older.customer_key = d.customer_key
-                AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number
-                AND (older.channel = 'webhook' OR older.installation_key = d.installation_key))
+        AND {ITS_TURN}
     ORDER BY d.next_at LIMIT 1
 ) AS due ON true
 GROUP BY lane.channel ORDER BY lane.channel
-"""
+"""  # noqa: S608 - parts that are constant
 
 
 class _Read(Collector):

@@ -82,13 +82,23 @@ WHERE behind.state = 'waiting' AND behind.lease IS NULL AND behind.attempts = 0
     AND CASE WHEN given.state = 'waiting' THEN behind.next_at < given.next_at ELSE behind.next_at > given.next_at END
 """
 
+# Each webhook, and each service that carries push, is a lane of its own.
+LANES = """SELECT 'webhook' AS channel, id AS endpoint FROM webhooks WHERE enabled
+    UNION ALL
+    SELECT 'push', provider FROM unnest(ARRAY['fcm', 'apns', 'webpush']) AS service (provider)"""
+
+# Of `d`: nothing older waits in its lane for the same customer; of push, for the same phone.
+ITS_TURN = """NOT EXISTS (
+    SELECT FROM deliveries AS older
+    WHERE older.state = 'waiting' AND older.customer_key = d.customer_key
+        AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number
+        AND (older.channel = 'webhook' OR older.installation_key = d.installation_key))"""
+
 # Of each lane as many as there is room for, so that an endpoint that does not answer holds up no other. Whoever has
 # a row from before waits for the older ones of the same customer.
-TAKE = """
+TAKE = f"""
 WITH lane AS (
-    SELECT 'webhook' AS channel, id AS endpoint FROM webhooks WHERE enabled
-    UNION ALL
-    SELECT 'push', provider FROM unnest(ARRAY['fcm', 'apns', 'webpush']) AS service (provider)
+    {LANES}
 ),
 free AS (
     SELECT lane.channel, lane.endpoint, %(most)s::bigint - coalesce(busy.count, 0) AS room
@@ -101,11 +111,7 @@ due AS (
         SELECT d.number FROM deliveries AS d
         WHERE d.state = 'waiting' AND d.channel = free.channel AND d.endpoint = free.endpoint
             AND d.next_at <= %(now)s::timestamptz
-            AND NOT EXISTS (
-                SELECT FROM deliveries AS older
-                WHERE older.state = 'waiting' AND older.customer_key = d.customer_key
-                    AND older.channel = d.channel AND older.endpoint = d.endpoint AND older.number < d.number
-                    AND (older.channel = 'webhook' OR older.installation_key = d.installation_key))
+            AND {ITS_TURN}
         ORDER BY d.next_at, d.number
         LIMIT greatest(free.room, 0)
         FOR UPDATE OF d SKIP LOCKED
@@ -130,7 +136,7 @@ FROM taken AS t
 LEFT JOIN customers AS c ON c.key = t.customer_key
 LEFT JOIN installations AS i ON i.key = t.installation_key
 ORDER BY t.number
-"""
+"""  # noqa: S608 - parts that are constant
 
 # Only what is still ours: a lease that ran out was taken by somebody else, whose word holds.
 SETTLE = """
