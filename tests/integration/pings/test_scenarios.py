@@ -14,6 +14,7 @@ from tests.factories.shop import Shop
 def events(scenario, live):
     found = live.rows(
         "SELECT i.id, type, zone, dwell_s, at FROM moves JOIN installations i ON i.key = installation_key"
+        " ORDER BY seq"
     )
     return in_time(scenario.moment(*row) for row in found)
 
@@ -21,7 +22,7 @@ def events(scenario, live):
 def decisions(scenario, live):
     found = live.rows(
         "SELECT i.id, move, zone, coalesce(dwell_s, within_m), at, campaign, reasons, coalesce(channel, 'response')"
-        " FROM decisions JOIN installations i ON i.key = installation_key"
+        " FROM decisions JOIN installations i ON i.key = installation_key ORDER BY seq"
     )
     told = [Decided(scenario.moment(*row[:5]), *row[5:]) for row in found]
     return sorted(told, key=lambda one: (float(one.at.split()[0]), one.at))
@@ -31,7 +32,7 @@ def moments(scenario, live):
     """(moment, offer, scores) of every decision."""
     found = live.rows(
         "SELECT i.id, move, zone, coalesce(dwell_s, within_m), at, offer, scores"
-        " FROM decisions JOIN installations i ON i.key = installation_key"
+        " FROM decisions JOIN installations i ON i.key = installation_key ORDER BY seq"
     )
     return [(scenario.moment(*row[:5]), *row[5:]) for row in found]
 
