@@ -7,7 +7,7 @@ from beacon_service.campaigns.products_schema import MOST_NAMED, QuantityIn, Sto
 from beacon_service.campaigns.products_store import PRODUCTS, STOCK
 from beacon_service.configuration import service as configuration
 from beacon_service.configuration import shelf as shelves
-from beacon_service.configuration.model import Body, Edit, Saved
+from beacon_service.configuration.model import Body, Edit, Saved, Stored
 from beacon_service.configuration.schema import Flaw, refuse_document
 from beacon_service.configuration.shelf import documents_holding
 from beacon_service.configuration.store import Session, lock
@@ -38,7 +38,9 @@ def put_quantity(session: Session, site: str, product: str, line: QuantityIn, ed
     lock(session)
     configuration.require(session, zones.SITES, site)
     configuration.require(session, PRODUCTS, product)
-    return configuration.put(session, STOCK, f"{site}/{product}", _body(site, product, line, edit.at), edit)
+    key = f"{site}/{product}"
+    known = shelves.find(session, STOCK, [key])
+    return configuration.put(session, STOCK, key, _newest(known, key, _body(site, product, line, edit.at)), edit)
 
 
 def import_stock(session: Session, site: str, lines: list[StockLineIn], edit: Edit) -> Mapping[str, Saved]:
@@ -48,7 +50,9 @@ def import_stock(session: Session, site: str, lines: list[StockLineIn], edit: Ed
     known = shelves.find(session, PRODUCTS, {line.product for line in lines})
     refuse_document(list(_unknown(lines, known))[:MOST_NAMED])
     bodies = {f"{site}/{line.product}": _body(site, line.product, line, edit.at) for line in lines}
-    return configuration.put_all(session, STOCK, bodies, edit)
+    counted = shelves.find(session, STOCK, bodies)
+    newest = {key: _newest(counted, key, body) for key, body in bodies.items()}
+    return configuration.put_all(session, STOCK, newest, edit)
 
 
 def _unknown(lines: list[StockLineIn], known: Mapping[str, object]) -> Iterator[Flaw]:
@@ -56,6 +60,14 @@ def _unknown(lines: list[StockLineIn], known: Mapping[str, object]) -> Iterator[
         if line.product not in known:
             what = f"names {line.product}, which there is not"
             yield Flaw(("stock", number, "product"), what, f"PUT /v1/products/{line.product} first.")
+
+
+def _newest(known: Mapping[str, Stored], key: str, body: Body) -> Body:
+    """A count that comes later than a newer one changes nothing: tills and stock keepers send in any order."""
+    before = known.get(key)
+    if before is None or datetime.fromisoformat(before.body["at"]) <= datetime.fromisoformat(body["at"]):
+        return body
+    return before.body
 
 
 def _body(site: str, product: str, line: QuantityIn | StockLineIn, now: datetime) -> Body:

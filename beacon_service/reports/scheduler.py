@@ -17,13 +17,15 @@ SELECT worker, job, runs, failures, missed, put_off, last_began_at, last_ms, las
 FROM job_runs ORDER BY worker, job
 """
 
-# Each by the index that its worker polls. Timers of phones that went on reporting are put off only when they are due.
+# Each by the index that its worker polls. Timers of phones that went on reporting are put off only when they are due;
+# what waits for a webhook that is switched off, or gone, no worker could send.
 QUEUES = """
 SELECT 'timers' AS queue, count(*) AS due, min(tick_at) AS oldest_at FROM presence WHERE tick_at <= %(now)s
 UNION ALL SELECT 'waiting', count(*), min(due_at) FROM waiting WHERE due_at <= %(now)s
 UNION ALL SELECT 'events', count(*), min(received_at) FROM events WHERE NOT noticed
 UNION ALL SELECT 'releases', count(*), min(closes_at) FROM grants WHERE open AND closes_at <= %(now)s
 UNION ALL SELECT 'outbox', count(*), min(next_at) FROM deliveries WHERE state = 'waiting' AND next_at <= %(now)s
+    AND (channel <> 'webhook' OR endpoint IN (SELECT id FROM webhooks WHERE enabled))
 UNION ALL SELECT 'radio_maps', count(*), min(requested_at) FROM radio_maps WHERE status IN ('queued', 'learning')
 """
 

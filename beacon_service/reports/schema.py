@@ -8,6 +8,7 @@ from uuid import UUID  # noqa: TC003 - pydantic reads the annotations at run tim
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from beacon_service.campaigns.decision import Reason  # noqa: TC001 - as above
 from beacon_service.configuration.schema import Id  # noqa: TC001 - as above
 from beacon_service.web import PageQuery
 
@@ -29,7 +30,7 @@ class DecisionsQuery(SinceQuery):
     site: Id | None = None
     zone: Id | None = None
     campaign: Id | None = Field(default=None, description="It won, or it lost and is told why.")
-    reason: Id | None = Field(default=None, description="Why the campaign, or any, lost: cap, audience, ...")
+    reason: Reason | None = Field(default=None, description="Why the campaign, or any, lost.")
     offered: Literal["true", "false"] | None = Field(default=None, description="Whether an offer was made.")
 
 

@@ -125,3 +125,16 @@ def test_what_was_said_of_a_product_stays_and_the_next_is_told_what_it_is_now(st
     assert [one["offer"]["title"] for one in (first, other)] == ["beans", "Yirgacheffe"]
     assert [one["offer"]["body"] for one in (first, other)] == ["Ask", "9.50"]
     assert shop.post("anna", body).json["decisions"] == [first]
+
+
+def test_a_count_that_comes_after_a_newer_one_changes_nothing(store, clock):
+    now = clock.now()
+    earlier, later = ((now - timedelta(minutes=minutes)).isoformat() for minutes in (9, 3))
+    store.put("/sites/shop/stock/beans", {"quantity": 0, "at": later})
+    late = store.put("/sites/shop/stock/beans", {"quantity": 24, "at": earlier})
+    assert (late.status_code, late.json["quantity"]) == (200, 0)
+    counted = csv_import(store, f"product,quantity,at\nbeans,24,{earlier}\nmilk,2,{earlier}\n")
+    assert (counted.json["created"], counted.json["unchanged"]) == (1, 1)
+    assert stock(store) == {"beans": 0, "milk": 2}
+    store.put("/sites/shop/stock/beans", {"quantity": 5, "at": later})
+    assert stock(store)["beans"] == 5

@@ -430,3 +430,16 @@ class Silent:
 
     def __exit__(self, *_):
         self._server.close()
+
+
+def test_what_no_worker_could_send_is_not_told_as_late(shop, webhook):
+    def due():
+        shop.clock.advance(minutes=1)
+        queues = shop.ask("GET", "/v1/scheduler").json["queues"]
+        return next(one["due"] for one in queues if one["queue"] == "outbox")
+
+    enter(shop)
+    assert due() == 1
+    url = shop.ask("GET", "/v1/webhooks/till").json["url"]
+    assert shop.ask("PUT", "/v1/webhooks/till", {"url": url, "enabled": False}).status_code == 200
+    assert due() == 0

@@ -133,6 +133,11 @@ class TestSearch:
         assert self.found(busy, campaign="tea", reason="audience") == everything
         assert self.found(busy, campaign="tea", reason="cap") == []
         assert self.found(busy, campaign="soup") == []
+        nonsense = busy.client.get(
+            "/v1/decisions?reason=capp", headers={"Authorization": f"Bearer {busy.secret}"}
+        )
+        assert nonsense.status_code == 422
+        assert "'cap'" in nonsense.text
         assert self.found(busy, site="shop", zone="cafe") == everything
         assert self.found(busy, zone="bar") == []
         assert (
