@@ -42,16 +42,16 @@ def _dwell(visit: Visit, move: Move) -> tuple[Visit, bool]:
 
 def _exit(visit: Visit, move: Move) -> tuple[Visit, bool]:
     remaining = max(0, visit.open - 1)
-    if remaining:
-        return _with(visit, open_stays=remaining), False
     return Visit(
         number=visit.number,
         started_at=visit.started_at,
+        # Of two phones the one that left first may be told of last: its timer was noticed later.
         left_at=move.at if visit.left_at is None else max(move.at, visit.left_at),
+        open=remaining,
         dwelled_s=visit.dwelled_s,
         before_at=visit.before_at,
         counted=visit.counted,
-    ), True
+    ), remaining == 0
 
 
 def _with(visit: Visit, *, open_stays: int | None = None, dwelled_s: tuple[int, ...] | None = None) -> Visit:

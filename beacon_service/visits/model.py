@@ -76,7 +76,7 @@ class Visit(msgspec.Struct, frozen=True, omit_defaults=True):
 
     number: int  # the how-manieth
     started_at: datetime
-    left_at: datetime | None = None  # when its last stay closed; none while one is open
+    left_at: datetime | None = None  # when the latest of its stays that closed did; others may be open
     open: int = 0  # stays that are open now, over all phones
     dwelled_s: tuple[int, ...] = ()  # thresholds already passed in this visit
     before_at: datetime | None = None  # when the visit before this one ended

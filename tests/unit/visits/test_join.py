@@ -63,6 +63,12 @@ def test_an_exit_that_comes_to_be_known_late_does_not_bring_the_end_forward():
     assert visit.left_at == at(500)
 
 
+def test_of_two_phones_the_later_exit_ends_the_visit_also_where_the_earlier_is_told_last():
+    visit, moments = joined(("entered", 0), ("entered", 5), ("exited", 70), ("exited", 60), ("entered", 665))
+    assert (visit.number, visit.left_at, visit.open) == (1, at(70), 1)
+    assert moments == [True, False, False, True, False]
+
+
 def test_a_threshold_is_a_moment_once_a_visit_whichever_phone_passes_it():
     visit, moments = joined(
         ("entered", 0), ("entered", 5), ("dwelled", 30, 30), ("dwelled", 35, 30), ("dwelled", 60, 60)
