@@ -79,8 +79,10 @@ class MemoryService:
             key = (name, ping.ping_id)
             known = fresh.get(key) or self.seen.get(key)
             if known is not None:
-                same = known == ping.content_hash
-                verdicts.append(("duplicate", ()) if same else ("rejected", ("id_reused",)))
+                if known != ping.content_hash:
+                    verdicts.append(("rejected", ("id_reused",)))
+                else:
+                    verdicts.append(("duplicate", ()) if key in self.seen else ("echo", key))
                 continue
             fresh[key] = ping.content_hash
             cause = Ping(
@@ -103,7 +105,15 @@ class MemoryService:
             if one.status != "rejected":
                 self.seen[key] = fresh[key]
         self._keep(told)
-        return [outcome.get(verdict, verdict) for verdict in verdicts]
+
+        def result(verdict):
+            """Of a ping said twice in one request the second is a duplicate, unless the first was not kept."""
+            if verdict[0] != "echo":
+                return outcome.get(verdict, verdict)
+            first = outcome[verdict[1]]
+            return first if first[0] == "rejected" else ("duplicate", ())
+
+        return [result(verdict) for verdict in verdicts]
 
     def tick(self, now):
         due = [
