@@ -40,7 +40,9 @@ def put_quantity(session: Session, site: str, product: str, line: QuantityIn, ed
     configuration.require(session, PRODUCTS, product)
     key = f"{site}/{product}"
     known = shelves.find(session, STOCK, [key])
-    return configuration.put(session, STOCK, key, _newest(known, key, _body(site, product, line, edit.at)), edit)
+    return configuration.put(
+        session, STOCK, key, _newest(known, key, _body(site, product, line, edit.at)), edit
+    )
 
 
 def import_stock(session: Session, site: str, lines: list[StockLineIn], edit: Edit) -> Mapping[str, Saved]:
