@@ -52,9 +52,9 @@ class Programme:
             policy,
             TriggerIndex.of(campaigns.values()),
             audiences,
-            self._stock_after(changes),
-            self._learned_after(changes),
-            self._products_after(changes),
+            changes.applied("stock", self.stock, _stock_level),
+            changes.applied("propensity", self.learned, _learned),
+            changes.applied("product", self.products, product_of),
         )
 
     def learned_body(self, campaign: str) -> Body:
@@ -65,36 +65,13 @@ class Programme:
         }
         return {"offers": offers}
 
-    def _learned_after(self, changes: Documents) -> Learned:
-        if not changes.names("propensity"):
-            return self.learned
-        learned = dict(self.learned)
-        for key, body in changes.of("propensity"):
-            offers = body["offers"] if body is not None else {}
-            learned[key] = {
-                offer: {part: Tries(*tries) for part, tries in parts.items()}
-                for offer, parts in offers.items()
-            }
-        return MappingProxyType(learned)
 
-    def _products_after(self, changes: Documents) -> Mapping[str, Product]:
-        if not changes.names("product"):
-            return self.products
-        products = dict(self.products)
-        for key, body in changes.of("product"):
-            if body is None:
-                products.pop(key, None)
-            else:
-                products[key] = product_of(body)
-        return MappingProxyType(products)
+def _stock_level(body: Body) -> StockLevel:
+    return StockLevel(body["quantity"], datetime.fromisoformat(body["at"]))
 
-    def _stock_after(self, changes: Documents) -> Mapping[str, StockLevel]:
-        if not changes.names("stock"):
-            return self.stock
-        stock = dict(self.stock)
-        for key, body in changes.of("stock"):
-            if body is None:
-                stock.pop(key, None)
-            else:
-                stock[key] = StockLevel(body["quantity"], datetime.fromisoformat(body["at"]))
-        return MappingProxyType(stock)
+
+def _learned(body: Body) -> Mapping[str, Mapping[str, Tries]]:
+    return {
+        offer: {part: Tries(*tries) for part, tries in parts.items()}
+        for offer, parts in body["offers"].items()
+    }

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal[
@@ -49,6 +50,20 @@ class Documents:
         for (found, key), body in sorted(self.bodies.items(), key=lambda item: item[0]):
             if found == kind:
                 yield key, body
+
+    def applied(
+        self, kind: Kind, before: Mapping[Any, Any], read: Callable[[Body], Any]
+    ) -> Mapping[Any, Any]:
+        """By key, what was before with the changes of that kind: read from their bodies, or gone."""
+        if not self.names(kind):
+            return before
+        after = dict(before)
+        for key, body in self.of(kind):
+            if body is None:
+                after.pop(key, None)
+            else:
+                after[key] = read(body)
+        return MappingProxyType(after)
 
     def names(self, *kinds: Kind) -> bool:
         """Whether a document of one of these kinds is among them."""

@@ -93,8 +93,8 @@ class Places:
         """
         places = replace(
             self,
-            sites=_merged(self.sites, changes.of("site"), _site),
-            floors=_merged(self.floors, changes.of("floor"), _floor),
+            sites=changes.applied("site", self.sites, _site),
+            floors=changes.applied("floor", self.floors, _floor),
         )
         if changes.names("site"):
             zones_by_name = {site.time_zone.key: site.time_zone for site in places.sites.values()}
@@ -103,7 +103,7 @@ class Places:
             counts = Counter(floor.site for floor in places.floors.values())
             places = replace(places, floor_counts=counts)
         if changes.names("zone"):
-            zones = _with_measures(_merged(self.zones, changes.of("zone"), _zone))
+            zones = _with_measures(changes.applied("zone", self.zones, _zone))
             sensitive = frozenset(key for key, zone in zones.items() if zone.sensitive)
             places = replace(
                 places,
@@ -113,12 +113,12 @@ class Places:
                 tagged=Tagged(zones.values()),
             )
         if changes.names("beacon"):
-            beacons = _merged(self.beacons, changes.of("beacon"), _transmitter)
+            beacons = changes.applied("beacon", self.beacons, _transmitter)
             places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))
         if changes.names("zone", "radio_map"):
             places = replace(places, surveys=_surveys(places, changes, load))
         if changes.names("phone"):
-            places = replace(places, phones=_merged(self.phones, changes.of("phone"), _phone_offset_db))
+            places = replace(places, phones=changes.applied("phone", self.phones, _phone_offset_db))
         return places
 
     def hours(self, zone: Zone) -> tuple[WeeklyHours, ...] | None:
@@ -158,18 +158,6 @@ class Places:
     def phone_offset_db(self, model: str | None) -> float:
         """How many dB this model hears more than the median one; subtract it from its levels. 0.0 if unknown."""
         return self.phones.get(normalised_model(model), 0.0) if model and self.phones else 0.0
-
-
-def _merged(
-    old: Mapping[Any, Any], changes: Iterable[tuple[str, Body | None]], read: Callable[[Body], Any]
-) -> Mapping[Any, Any]:
-    merged = dict(old)
-    for key, body in changes:
-        if body is None:
-            merged.pop(key, None)
-        else:
-            merged[key] = read(body)
-    return MappingProxyType(merged)
 
 
 def _surveys(places: Places, changes: Documents, load: LoadMap) -> Surveys:
