@@ -69,7 +69,11 @@ def _handler(receiver):
         def do_POST(self):
             length = int(self.headers["Content-Length"])
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, told, body = receiver.take(Request(self.path, headers, self.rfile.read(length)))
+            sent = self.rfile.read(length)
+            if len(sent) < length:  # the sender was killed in the middle: no server takes half a request
+                self.close_connection = True
+                return
+            status, told, body = receiver.take(Request(self.path, headers, sent))
             self.send_response(status)
             for name, value in told.items():
                 self.send_header(name, value)
