@@ -1,4 +1,4 @@
-"""Audiences: a rule over what is known of a customer, compiled once into a plain Python predicate.
+"""Audiences: a rule over what is known of a customer, compiled once into one Python function.
 
 A rule is {"all": [rules]}, {"any": [rules]}, {"not": rule} or a test; the table KINDS lists the kinds of test, and
 docs/audiences.md tells them with examples. A predicate never raises, and answers the same as the SQL that
@@ -9,8 +9,8 @@ point (so ISO 8601 dates compare as times); true is not 1.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from operator import eq, ge, gt, le, lt, ne
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -19,7 +19,8 @@ from beacon_service.customers.events import in_days
 from beacon_service.visits.model import Visit
 
 Rule: TypeAlias = Mapping[str, Any]
-Test: TypeAlias = Callable[[Any], bool]  # of what is held
+# Writes how what is held, an expression, is compared with a value of the rule.
+Operator: TypeAlias = Callable[["_Writer", str, Any], str]
 Path: TypeAlias = tuple[str | int, ...]
 Named: TypeAlias = Mapping[str, Predicate]  # audiences by their ids
 
@@ -36,15 +37,9 @@ def compile_rule(rule: Rule, named: Named = _NONE) -> Predicate:
 
     In an audience that is not among the `named` there is nobody.
     """
-    if "all" in rule:
-        return _all([compile_rule(part, named) for part in rule["all"]])
-    if "any" in rule:
-        return _any([compile_rule(part, named) for part in rule["any"]])
-    if "not" in rule:
-        return _not(compile_rule(rule["not"], named))
-    if "audience" in rule:
-        return named.get(rule["audience"], _is_nobody)
-    return KINDS[kind_of(rule)](rule)
+    writer = _Writer(named)
+    predicate: Predicate = eval(f"lambda person: {writer.rule(rule)}", writer.bound)  # noqa: S307 - our own words alone
+    return predicate
 
 
 def kind_of(test: Rule) -> str:
@@ -87,66 +82,6 @@ def place_of(where: Rule) -> str:
     return str(where["site"] if "site" in where else where["zone"])
 
 
-def _is_nobody(_: Person) -> bool:
-    return False
-
-
-def _all(parts: Sequence[Predicate]) -> Predicate:
-    def holds(person: Person) -> bool:
-        for part in parts:  # a generator inside all() would take twice as long  # noqa: SIM110
-            if not part(person):
-                return False
-        return True
-
-    return holds
-
-
-def _any(parts: Sequence[Predicate]) -> Predicate:
-    def holds(person: Person) -> bool:
-        for part in parts:  # noqa: SIM110
-            if part(person):
-                return True
-        return False
-
-    return holds
-
-
-def _not(part: Predicate) -> Predicate:
-    return lambda person: not part(person)
-
-
-def _attribute(rule: Rule) -> Predicate:
-    test, attribute = TESTS[rule["op"]](rule.get("value", True)), rule["attribute"]
-    return lambda person: test(person.attributes.get(attribute, _ABSENT))
-
-
-def _consent(rule: Rule) -> Predicate:
-    expected = rule.get("value", True)
-    if rule["consent"] == "marketing":
-        return lambda person: person.marketing is expected
-    return lambda person: person.location is expected
-
-
-def _visits(rule: Rule) -> Predicate:
-    place, compare, value = place_of(rule["visits"]), COMPARE[rule["op"]], rule["value"]
-
-    def holds(person: Person) -> bool:
-        visit = person.visits.get(place)
-        return bool(compare(0 if visit is None else visit.number, value))
-
-    return holds
-
-
-def _last_visit(rule: Rule) -> Predicate:
-    place, within, span = place_of(rule["last_visit"]), rule["op"] == "within", timedelta(days=rule["days"])
-
-    def holds(person: Person) -> bool:
-        last_at = last_visit_at(person.visits.get(place))
-        return (last_at is not None and last_at >= person.now - span) is within
-
-    return holds
-
-
 def last_visit_at(visit: Visit | None) -> datetime | None:
     """When the last visit to a place ended. One that goes on is not the last but the present one."""
     if visit is None:
@@ -154,40 +89,81 @@ def last_visit_at(visit: Visit | None) -> datetime | None:
     return visit.before_at if visit.open else visit.left_at
 
 
-def _events(rule: Rule) -> Predicate:
-    kind, compare, value, days = rule["events"], COMPARE[rule["op"]], rule["value"], rule.get("days")
+@dataclass(slots=True)
+class _Writer:
+    """One rule being written down as an expression of Python over `person`.
 
-    def holds(person: Person) -> bool:
-        count = person.events.get(kind)
-        if count is None:
-            return bool(compare(0, value))
-        if days is None:
-            return bool(compare(count.total, value))
-        number = person.counted.get((kind, days))
-        if number is None:
-            number = person.counted[kind, days] = in_days(count, days, person.now)
-        return bool(compare(number, value))
+    One function that holds the whole rule takes a third of the time of functions that call each other. No word of the
+    rule stands in the text: each of its values has a name in `bound`.
+    """
 
-    return holds
+    named: Named
+    bound: dict[str, Any] = field(default_factory=lambda: dict(_VOCABULARY))
+
+    def rule(self, rule: Rule) -> str:
+        if "all" in rule:
+            return self._joined(rule["all"], " and ", "True")
+        if "any" in rule:
+            return self._joined(rule["any"], " or ", "False")
+        if "not" in rule:
+            return f"(not {self.rule(rule['not'])})"
+        if "audience" in rule:
+            known = self.named.get(rule["audience"])
+            return "False" if known is None else f"{self.value(known)}(person)"
+        return f"({KINDS[kind_of(rule)](self, rule)})"
+
+    def _joined(self, parts: Sequence[Rule], word: str, nothing: str) -> str:
+        return "(" + (word.join(self.rule(part) for part in parts) or nothing) + ")"
+
+    def value(self, value: Any) -> str:
+        """The name that is given to a value of the rule."""
+        name = f"v{len(self.bound)}"
+        self.bound[name] = value
+        return name
 
 
-def _last_event(rule: Rule) -> Predicate:
-    kind, within, span = rule["last_event"], rule["op"] == "within", timedelta(days=rule["days"])
-
-    def holds(person: Person) -> bool:
-        count = person.events.get(kind)
-        return (count is not None and count.last_at >= person.now - span) is within
-
-    return holds
+def _attribute(writer: _Writer, test: Rule) -> str:
+    held = f"person.attributes.get({writer.value(test['attribute'])}, ABSENT)"
+    return TESTS[test["op"]](writer, held, test.get("value", True))
 
 
-def _list(rule: Rule) -> Predicate:
-    name = rule["list"]
-    return lambda person: name in person.lists
+def _consent(writer: _Writer, test: Rule) -> str:
+    given = "person.marketing" if test["consent"] == "marketing" else "person.location"
+    return f"{given} is {writer.value(test.get('value', True))}"
+
+
+def _visits(writer: _Writer, test: Rule) -> str:
+    visit = f"person.visits.get({writer.value(place_of(test['visits']))})"
+    number = f"(0 if (visit := {visit}) is None else visit.number)"
+    return f"{number} {COMPARE[test['op']]} {writer.value(test['value'])}"
+
+
+def _last_visit(writer: _Writer, test: Rule) -> str:
+    visit = f"person.visits.get({writer.value(place_of(test['last_visit']))})"
+    return _is_within(writer, f"last_visit_at({visit})", test)
+
+
+def _events(writer: _Writer, test: Rule) -> str:
+    number = f"event_number(person, {writer.value(test['events'])}, {writer.value(test.get('days'))})"
+    return f"{number} {COMPARE[test['op']]} {writer.value(test['value'])}"
+
+
+def _last_event(writer: _Writer, test: Rule) -> str:
+    count = f"person.events.get({writer.value(test['last_event'])})"
+    return _is_within(writer, f"(None if (count := {count}) is None else count.last_at)", test)
+
+
+def _is_within(writer: _Writer, last_at: str, test: Rule) -> str:
+    since = f"person.now - {writer.value(timedelta(days=test['days']))}"
+    return f"((at := {last_at}) is not None and at >= {since}) is {writer.value(test['op'] == 'within')}"
+
+
+def _list(writer: _Writer, test: Rule) -> str:
+    return f"{writer.value(test['list'])} in person.lists"
 
 
 # A test is told by the one of these that it has. {"audience": id}, which stands for another rule, is beside them.
-KINDS: Mapping[str, Callable[[Rule], Predicate]] = {
+KINDS: Mapping[str, Callable[[_Writer, Rule], str]] = {
     "attribute": _attribute,
     "consent": _consent,
     "visits": _visits,
@@ -198,85 +174,102 @@ KINDS: Mapping[str, Callable[[Rule], Predicate]] = {
 }
 
 
+def _event_number(person: Person, kind: str, days: int | None) -> int:
+    """How many there were in the last days, or ever; many campaigns ask the same."""
+    count = person.events.get(kind)
+    if count is None or days is None:
+        return 0 if count is None else count.total
+    number = person.counted.get((kind, days))
+    if number is None:
+        number = person.counted[kind, days] = in_days(count, days, person.now)
+    return number
+
+
 # What a value of JSON can be compared with, by its type; all others are like nothing but themselves.
 _KINDS: Mapping[type, type] = {bool: bool, int: float, float: float, str: str}
-_kind = _KINDS.get
+# What is held, if it is of a kind, before the sign of a comparison.
+_BOOLEAN = "type({}) is bool and held"
+_NUMBER = "type({}) in NUMBERS and float(held)"
+_TEXT = "type({}) is str and held"
 
 
-def _equal(value: Any) -> Test:
-    kind = _kind(type(value))
+def _comparable(value: Any) -> Any:
+    """A large float comes back from the database as an integer, and Python holds the two apart to the last digit."""
+    return float(value) if _KINDS.get(type(value)) is float else value
+
+
+def _equal(writer: _Writer, held: str, value: Any) -> str:
+    kind, named = _KINDS.get(type(value)), writer.value(_comparable(value))
     if kind is float:
-        # A large float comes back from the database as an integer, and Python holds the two apart to the last digit.
-        number = float(value)
-        return lambda held: _kind(type(held)) is float and float(held) == number
-    return lambda held: _kind(type(held)) is kind and bool(held == value)
+        return f"{_NUMBER.format(f'held := {held}')} == {named}"
+    return f"{held} {'is' if kind is bool else '=='} {named}"  # a text is equal to texts alone
 
 
-def _unequal(value: Any) -> Test:
-    equal = _equal(value)
-    return lambda held: not equal(held)
+def _ordered(operator: str) -> Operator:
+    def written(writer: _Writer, held: str, value: Any) -> str:
+        kind, named = _KINDS.get(type(value)), writer.value(_comparable(value))
+        if kind not in {float, str}:
+            return "False"
+        look = _NUMBER if kind is float else _TEXT
+        return f"{look.format(f'held := {held}')} {operator} {named}"
+
+    return written
 
 
-def _among(values: Sequence[Any]) -> Test:
-    """One look, however many values there are; a list equals none of them."""
-    pairs = frozenset(
-        (kind := _kind(type(value)), float(value) if kind is float else value) for value in values
-    )
-
-    def test(held: Any) -> bool:
-        kind = _kind(type(held))
-        return kind is not None and (kind, float(held) if kind is float else held) in pairs
-
-    return test
+def _unequal(writer: _Writer, held: str, value: Any) -> str:
+    return f"not ({_equal(writer, held, value)})"
 
 
-def _ordered(compare: Callable[[Any, Any], Any]) -> Callable[[Any], Test]:
-    def compiled(value: Any) -> Test:
-        kind = _kind(type(value))
-        if kind is float:
-            number = float(value)
-            return lambda held: _kind(type(held)) is float and bool(compare(float(held), number))
-        if kind is not str:
-            return lambda _: False
-        return lambda held: _kind(type(held)) is kind and bool(compare(held, value))
-
-    return compiled
+def _among(writer: _Writer, held: str, values: Sequence[Any]) -> str:
+    """A look for each kind, however many values there are; a list equals none of them."""
+    looks = [
+        f"{look.format('held')} in {writer.value(of_kind)}"
+        for kind, look in ((str, _TEXT), (float, _NUMBER), (bool, _BOOLEAN))
+        if (of_kind := frozenset(_comparable(one) for one in values if _KINDS.get(type(one)) is kind))
+    ]
+    return f"(held := {held}) is not ABSENT and ({' or '.join(looks) or 'False'})"
 
 
-def _contains(value: Any) -> Test:
-    equal = _equal(value)
-
-    def test(held: Any) -> bool:
-        if isinstance(held, str):
-            return isinstance(value, str) and value in held
-        return isinstance(held, list) and any(map(equal, held))
-
-    return test
+def _contains(writer: _Writer, held: str, value: Any) -> str:
+    return f"contains({held}, {writer.value(value)})"
 
 
-def _exists(expected: Any) -> Test:
-    return lambda held: (held is not _ABSENT and held is not None) is expected
+def _does_contain(held: Any, value: Any) -> bool:
+    if isinstance(held, str):
+        return isinstance(value, str) and value in held
+    if not isinstance(held, list):
+        return False
+    kind, wanted = _KINDS.get(type(value)), _comparable(value)
+    return any(_KINDS.get(type(one)) is kind and _comparable(one) == wanted for one in held)
 
 
-# What an operator and its value make of an attribute.
-TESTS: Mapping[str, Callable[[Any], Test]] = {
+def _exists(writer: _Writer, held: str, expected: Any) -> str:
+    return f"((held := {held}) is not ABSENT and held is not None) is {writer.value(expected)}"
+
+
+# Of counts, which are never absent: who did something never did it 0 times.
+COMPARE: Mapping[str, str] = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
+
+# What an operator and its value ask of an attribute.
+TESTS: Mapping[str, Operator] = {
     "eq": _equal,
     "ne": _unequal,
-    "lt": _ordered(lt),
-    "le": _ordered(le),
-    "gt": _ordered(gt),
-    "ge": _ordered(ge),
+    **{name: _ordered(COMPARE[name]) for name in ("lt", "le", "gt", "ge")},
     "in": _among,
     "contains": _contains,
     "exists": _exists,
 }
 
-# Of counts, which are never absent: who did something never did it 0 times.
-COMPARE: Mapping[str, Callable[[int, int], bool]] = {
-    "eq": eq,
-    "ne": ne,
-    "lt": lt,
-    "le": le,
-    "gt": gt,
-    "ge": ge,
+# All that the text of a predicate may name beside the values of its rule.
+_VOCABULARY: Mapping[str, Any] = {
+    "__builtins__": {},
+    "ABSENT": _ABSENT,
+    "NUMBERS": frozenset({int, float}),
+    "bool": bool,
+    "contains": _does_contain,
+    "event_number": _event_number,
+    "float": float,
+    "last_visit_at": last_visit_at,
+    "str": str,
+    "type": type,
 }
