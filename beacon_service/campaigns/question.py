@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted, is_within, suppressed
 from beacon_service.campaigns.codes import code_charges
 from beacon_service.campaigns.ledger import Charge, Grant, Tally, TallyKey
-from beacon_service.campaigns.model import Campaign, Cap, Offer, Policy, Product, StockLevel, Tries
+from beacon_service.campaigns.model import Aspect, Campaign, Cap, Offer, Policy, Product, StockLevel, Tries
 from beacon_service.campaigns.moment import Moment
 from beacon_service.campaigns.person import Person
 from beacon_service.campaigns.score import (
@@ -109,6 +109,7 @@ class Question(Struct, frozen=True, dict=True):
     _covered: dict[int, bool] = {}
     _rates: dict[str, dict[str, float]] = {}
     _nearness: dict[str, float] = {}  # by tag
+    _likings: dict[tuple[frozenset[str], tuple[Aspect, ...]], float] = {}  # by tags and what is asked of them
 
     @cached_property
     def standing(self) -> Standing:
@@ -165,8 +166,17 @@ class Question(Struct, frozen=True, dict=True):
     def score(self, campaign: Campaign) -> float:
         """What speaks for the campaign beside its priority."""
         rate = 1.0 if campaign.learning is None else self.rates(campaign)[self.offer(campaign).id]
-        liked = prod(self.context(campaign).values()) if campaign.tags else 1.0
-        return rate * liked * campaign.value * campaign.lever
+        return rate * self._liking(campaign) * campaign.value * campaign.lever
+
+    def _liking(self, campaign: Campaign) -> float:
+        """What the context makes of the campaign; those with the same tags share it."""
+        if not campaign.tags:
+            return 1.0
+        named = (campaign.tags, campaign.context)
+        known = self._likings.get(named)
+        if known is None:
+            known = self._likings[named] = prod(self.context(campaign).values())
+        return known
 
     def context(self, campaign: Campaign) -> Mapping[str, float]:
         """What the places that the campaign's tags name are to the customer now, each aspect from 1 to 2."""

@@ -39,12 +39,13 @@ class TriggerIndex:
 
         `measure`: the seconds of a dwell, or the metres of an approach.
         """
-        found = {
-            campaign.id: campaign
-            for place in _places(zone)
-            for campaign in self._moves.get((place, move, measure), ())
-        }
-        return tuple(found[campaign_id] for campaign_id in sorted(found))
+        found = [
+            named for place in _places(zone) if (named := self._moves.get((place, move, measure))) is not None
+        ]
+        if len(found) < 2:  # as most zones are named: each tuple is in order already
+            return found[0] if found else ()
+        several = {campaign.id: campaign for campaigns in found for campaign in campaigns}
+        return tuple(several[campaign_id] for campaign_id in sorted(several))
 
     def after_event(self, kind: str) -> tuple[Campaign, ...]:
         """The published campaigns that an event of that type triggers, by id."""

@@ -184,7 +184,7 @@ RULES: tuple[Rule, ...] = (
 # that it is about ...
 _OF_CAMPAIGN: Mapping[Rule, Callable[[Campaign], bool]] = {
     is_nth_visit: lambda campaign: campaign.trigger.nth is not None,
-    is_live: lambda _: True,
+    is_live: lambda campaign: campaign.status != "published" or bool(campaign.starts_at or campaign.ends_at),
     is_in_daypart: lambda campaign: bool(campaign.dayparts),
     is_on_no_blackout: lambda campaign: bool(campaign.blackouts),
     is_in_audience: lambda campaign: campaign.audience is not None,
