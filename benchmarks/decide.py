@@ -20,8 +20,8 @@ from beacon_service.campaigns.ledger import Grant, Outcome
 from beacon_service.campaigns.moment import Memory, Moment
 from beacon_service.campaigns.policy_schema import PolicyIn
 from beacon_service.campaigns.programme import Programme
-from beacon_service.campaigns.question import Shared
 from beacon_service.campaigns.schema import CampaignIn
+from beacon_service.campaigns.shared import Shared
 from beacon_service.configuration.model import Documents
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.engine.choose import ask

@@ -1,7 +1,6 @@
 """All that the rules may know at a moment, worked out once however many campaigns ask."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from math import prod
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted, is_within, suppressed
 from beacon_service.campaigns.codes import code_charges
-from beacon_service.campaigns.ledger import Charge, Grant, Tally, TallyKey
+from beacon_service.campaigns.ledger import Charge, Grant
 from beacon_service.campaigns.model import Aspect, Campaign, Cap, Offer, Policy, Product, StockLevel, Tries
 from beacon_service.campaigns.moment import Moment
 from beacon_service.campaigns.person import Person
@@ -27,6 +26,7 @@ from beacon_service.campaigns.score import (
     slice_of,
     stays,
 )
+from beacon_service.campaigns.shared import Shared
 from beacon_service.campaigns.writing import NOBODY, About, Scene
 from beacon_service.customers.events import Events
 from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
@@ -37,40 +37,6 @@ from beacon_service.zones.tagged import Spot, Tagged
 
 # What an attribute `mood` may say of who is not to be advertised to.
 BAD_MOODS = ("angry", "bad", "upset")
-
-
-@dataclass(slots=True)
-class Shared:
-    """Shared counts during one step: as read under their locks, and what this step has claimed since.
-
-    A count that is not known yet is taken to suffice, unless `final`; what the winners claim is collected in
-    `claimed`, so that the shell knows which rows to lock before it asks again.
-    """
-
-    tallies: Mapping[TallyKey, Tally]
-    final: bool = False
-    claimed: dict[TallyKey, Charge] = field(default_factory=dict)
-    _spent: dict[TallyKey, int] = field(default_factory=dict)
-
-    def used(self, charge: Charge) -> int | None:
-        tally = self.tallies.get(charge.key)
-        return None if tally is None else tally.used + self._spent.get(charge.row, 0)
-
-    def has_room(self, charge: Charge) -> bool:
-        used = self.used(charge)
-        if used is None:
-            return not self.final
-        # What adds nothing to a count of offers needs room for one all the same; what costs nothing needs no money.
-        needed = charge.amount or int(not charge.money)
-        return used + needed <= self.limit(charge)
-
-    def limit(self, charge: Charge) -> int:
-        tally = self.tallies.get(charge.key)
-        return charge.limit if tally is None or tally.limit is None else tally.limit
-
-    def claim(self, charge: Charge) -> None:
-        self.claimed.setdefault(charge.key, charge)
-        self._spent[charge.row] = self._spent.get(charge.row, 0) + charge.amount
 
 
 class Question(Struct, frozen=True, dict=True):
@@ -301,7 +267,7 @@ class Question(Struct, frozen=True, dict=True):
 
     def has_room(self, campaign: Campaign, prefix: str) -> bool:
         """Whether the shared counts whose keys begin so have room for the campaign's offer; each is told."""
-        if not (campaign.shares or self._policy_shares):
+        if self.shared.is_open or not (campaign.shares or self._policy_shares):
             return True
         found = True
         for charge in self.claims(campaign):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from beacon_service.campaigns.ledger import Tally, TallyKey
-from beacon_service.campaigns.question import Shared
+from beacon_service.campaigns.shared import Shared
 from beacon_service.engine.choose import ask, choose
 from beacon_service.engine.follow import follow
 from beacon_service.engine.model import (

@@ -9,7 +9,8 @@ from shapely import Point
 
 from beacon_service.campaigns.ledger import Grant
 from beacon_service.campaigns.moment import Memory, Moment
-from beacon_service.campaigns.question import Question, Shared
+from beacon_service.campaigns.question import Question
+from beacon_service.campaigns.shared import Shared
 from beacon_service.campaigns.writing import NOBODY, About
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.engine.model import Catalogue

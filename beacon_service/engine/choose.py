@@ -12,7 +12,8 @@ from beacon_service.campaigns.decision import Decision, Reason
 from beacon_service.campaigns.ledger import Grant
 from beacon_service.campaigns.model import Campaign
 from beacon_service.campaigns.moment import Memory, Moment, Waiting
-from beacon_service.campaigns.question import Question, Shared
+from beacon_service.campaigns.question import Question
+from beacon_service.campaigns.shared import Shared
 from beacon_service.campaigns.waiting import ABSENCE, delayed, event_move, held
 from beacon_service.customers.model import Installation
 from beacon_service.engine.asking import Known, question_of, spot_of

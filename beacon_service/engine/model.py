@@ -13,7 +13,7 @@ from beacon_service.campaigns.decision import Decision
 from beacon_service.campaigns.ledger import Grant
 from beacon_service.campaigns.moment import Memory, Waiting
 from beacon_service.campaigns.programme import Programme
-from beacon_service.campaigns.question import Shared
+from beacon_service.campaigns.shared import Shared
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.positioning.rings import Rings
 from beacon_service.visits.model import Move, Nearing, Presence

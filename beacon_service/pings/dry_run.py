@@ -9,7 +9,7 @@ import msgspec
 from beacon_service.campaigns.codes import coded
 from beacon_service.campaigns.decision import Decision
 from beacon_service.campaigns.moment import Memory, Moment
-from beacon_service.campaigns.question import Shared
+from beacon_service.campaigns.shared import Shared
 from beacon_service.db import Connection, Statement, round_trip
 from beacon_service.engine import Catalogue, World, ask
 from beacon_service.errors import Invalid, NotFound, fault

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from beacon_service.campaigns.ledger import Charge, Tally, TallyKey
 from beacon_service.campaigns.moment import Memory
-from beacon_service.campaigns.question import Shared
+from beacon_service.campaigns.shared import Shared
 from beacon_service.db import Statement
 from beacon_service.delivery.leaving import leaving
 from beacon_service.delivery.outbox_store import beside

@@ -8,7 +8,8 @@ from beacon_service.campaigns.caps import Standing
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.ledger import Grant, Outcome, Tally
 from beacon_service.campaigns.moment import Moment
-from beacon_service.campaigns.question import Question, Shared
+from beacon_service.campaigns.question import Question
+from beacon_service.campaigns.shared import Shared
 from beacon_service.ids import derived_uuid
 from tests.factories.catalogue import campaign_document, cap_document, policy_document
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.programme import Programme
-from beacon_service.campaigns.question import Shared
+from beacon_service.campaigns.shared import Shared
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.engine import Catalogue, Ping, Tick, World, choose, follow
 from beacon_service.visits.model import Presence

@@ -6,7 +6,7 @@ import pytest
 
 from beacon_service.campaigns.ledger import Tally
 from beacon_service.campaigns.moment import Memory
-from beacon_service.campaigns.question import Shared
+from beacon_service.campaigns.shared import Shared
 from beacon_service.engine import choose, follow, step
 from beacon_service.visits.model import Presence, Visit
 from tests.factories.catalogue import (
