@@ -145,17 +145,25 @@ def _quiet(body: Body) -> Quiet:
 
 def _cap(body: Body) -> Cap:
     window = body["window"]
-    return Cap(
-        scope=body["scope"],
-        subject=body["subject"],
-        limit=body["limit"],
-        counts=body["counts"],
-        window=Window(
-            window["kind"], window["n"], window["unit"], DAYS.index(window.get("week_start") or "mon")
-        ),
-        tz=body["tz"],
-        name=body.get("tag") or body.get("channel"),
+    return _shared_cap(
+        Cap(
+            scope=body["scope"],
+            subject=body["subject"],
+            limit=body["limit"],
+            counts=body["counts"],
+            window=Window(
+                window["kind"], window["n"], window["unit"], DAYS.index(window.get("week_start") or "mon")
+            ),
+            tz=body["tz"],
+            name=body.get("tag") or body.get("channel"),
+        )
     )
+
+
+@lru_cache(maxsize=10_000)
+def _shared_cap(cap: Cap) -> Cap:
+    """One object for all campaigns that say the same."""
+    return cap
 
 
 def _budget(body: Body | None) -> Budget | None:

@@ -23,7 +23,7 @@ def person(**about):
     return Person(**({"now": NOW} | about))
 
 
-def test_of(attribute, op, value):
+def attribute_test(attribute, op, value):
     return {"attribute": attribute, "op": op, "value": value}
 
 
@@ -77,15 +77,17 @@ def _with(kind, named, rest):
 
 
 attribute_tests = (
-    st.builds(test_of, st.sampled_from("abc"), st.sampled_from(["eq", "ne", "contains"]), scalars)
+    st.builds(attribute_test, st.sampled_from("abc"), st.sampled_from(["eq", "ne", "contains"]), scalars)
     | st.builds(
-        test_of,
+        attribute_test,
         st.sampled_from("abc"),
         st.sampled_from(["lt", "le", "gt", "ge"]),
         numbers | texts | st.just(1),
     )
-    | st.builds(test_of, st.sampled_from("abc"), st.just("in"), st.lists(scalars, min_size=1, max_size=3))
-    | st.builds(test_of, st.sampled_from("abc"), st.just("exists"), st.booleans())
+    | st.builds(
+        attribute_test, st.sampled_from("abc"), st.just("in"), st.lists(scalars, min_size=1, max_size=3)
+    )
+    | st.builds(attribute_test, st.sampled_from("abc"), st.just("exists"), st.booleans())
 )
 tests = (
     attribute_tests

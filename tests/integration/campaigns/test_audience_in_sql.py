@@ -18,7 +18,7 @@ from beacon_service.pings import loading
 from beacon_service.pings.records import Presented
 from beacon_service.visits.model import Visit
 from tests.factories.people_and_rules import NOW, people, person, plain_rules, rules
-from tests.factories.people_and_rules import test_of as attribute_is
+from tests.factories.people_and_rules import attribute_test as attribute_is
 
 INSERT = """
 INSERT INTO customers (id, anonymous, attributes, marketing, location, memory, events, lists, created_at)

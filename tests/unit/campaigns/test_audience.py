@@ -9,7 +9,7 @@ from beacon_service.campaigns.rules import rule_flaws
 from beacon_service.customers.events import EventCount
 from beacon_service.visits.model import Visit
 from tests.factories.people_and_rules import NOW, people, person, rules, scalars
-from tests.factories.people_and_rules import test_of as attribute_is
+from tests.factories.people_and_rules import attribute_test as attribute_is
 
 ANNA = {
     "loyalty": "gold",
