@@ -18,7 +18,7 @@ _PLAIN = ((), ("affinity",))
 def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     """One decision for the moment: at most one offer. Claims the winner's shared counts in `question.shared`."""
     found = verdicts(question, candidates)
-    reasons: dict[str, str] = {key: reason.value for key, reason in found.items() if reason is not None}
+    reasons: dict[str, str] = {key: str(reason) for key, reason in found.items() if reason is not None}
     refusals = tuple(
         campaign.id
         for campaign in candidates
@@ -32,7 +32,7 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     left_out = {campaign.id for campaign in held_out}
     for campaign in ranked:
         if campaign is not winner:
-            reasons[campaign.id] = _lost_as(campaign, winner, held_out, left_out).value
+            reasons[campaign.id] = str(_lost_as(campaign, winner, held_out, left_out))
     moment = question.moment
     offer = write(question.offer(winner), question.scene) if winner else None
     expires_at = question.now + offer.expires_after if offer else None

@@ -3,7 +3,7 @@
 `RULES` is the documentation: an ordered tuple of small functions, and the first reason wins. "No" is a result.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from functools import lru_cache
 
@@ -234,20 +234,20 @@ def _named(bits: int) -> tuple[Rule, ...]:
 def verdicts(question: Question, campaigns: Iterable[Campaign]) -> dict[CampaignId, Reason | None]:
     """Of each campaign the first rule that says no, or None."""
     of_moment = _rules_of_moment(question)
-    return {
-        campaign.id: _first(_named(of_moment | campaign.rules), question, campaign) for campaign in campaigns
-    }
+    found: dict[CampaignId, Reason | None] = {}
+    for campaign in campaigns:
+        reason = None
+        for rule in _named(of_moment | campaign.rules):
+            reason = rule(question, campaign)
+            if reason is not None:
+                break
+        found[campaign.id] = reason
+    return found
 
 
 def verdict(question: Question, campaign: Campaign, *, but: Rule | None = None) -> Reason | None:
     """The first rule, save the one excepted, that says no, or None."""
-    asked = _named(_rules_of_moment(question) | campaign.rules)
-    return _first([rule for rule in asked if rule is not but], question, campaign)
-
-
-def _first(rules: Sequence[Rule], question: Question, campaign: Campaign) -> Reason | None:
-    for rule in rules:
-        reason = rule(question, campaign)
-        if reason is not None:
+    for rule in _named(_rules_of_moment(question) | campaign.rules):
+        if rule is not but and (reason := rule(question, campaign)) is not None:
             return reason
     return None
