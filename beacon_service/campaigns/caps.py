@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from beacon_service.campaigns.ledger import Charge, Grant, Outcome, TallyKey
@@ -28,6 +28,13 @@ class Period(NamedTuple):
     name: str
 
 
+class Clocks(Struct, frozen=True):
+    """What the clocks of several places say at one instant, kept for all that is decided at it."""
+
+    periods: dict[tuple[str, int, int, str], Period] = {}
+    covered: dict[tuple[str, int], bool] = {}  # by time zone and hours
+
+
 class Standing(Struct, frozen=True):
     """Where and when caps are judged."""
 
@@ -40,7 +47,7 @@ class Standing(Struct, frozen=True):
     customer_zone: ZoneInfo | None = None  # as the phone says; unknown: the site's
     organisation_zone: ZoneInfo = UTC_ZONE
     time_zones: tuple[ZoneInfo, ...] = ()  # of all sites, whose days the same offer may count for
-    _periods: dict[tuple[str, int, int, str], Period] = {}  # shared by all that differ in the offer alone
+    clocks: Clocks = field(default_factory=Clocks)
 
     def zone(self, tz: str) -> ZoneInfo:
         """Whose clock a `tz` means."""
@@ -53,10 +60,10 @@ class Standing(Struct, frozen=True):
     def period(self, window: Window, zone: ZoneInfo) -> Period:
         """The calendar period that it is now by that zone's clocks; many campaigns ask for the same."""
         key = (window.unit, window.n, window.week_start, zone.key)
-        found = self._periods.get(key)
+        found = self.clocks.periods.get(key)
         if found is None:
             start_at = calendar_start(window, self.now, zone)
-            found = self._periods[key] = Period(start_at, start_at.isoformat())
+            found = self.clocks.periods[key] = Period(start_at, start_at.isoformat())
         return found
 
     def begun_elsewhere(self, window: Window, here: Period) -> list[Period]:

@@ -2,15 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from math import prod
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from beacon_service.campaigns.caps import POLICY_OWNER, Standing, charges, counted, is_within, suppressed
+from beacon_service.campaigns.caps import (
+    POLICY_OWNER,
+    Clocks,
+    Standing,
+    charges,
+    counted,
+    is_within,
+    suppressed,
+)
 from beacon_service.campaigns.codes import code_charges
 from beacon_service.campaigns.ledger import Charge, Grant
 from beacon_service.campaigns.model import Aspect, Campaign, Cap, Offer, Policy, Product, StockLevel, Tries
@@ -31,6 +38,7 @@ from beacon_service.campaigns.writing import NOBODY, About, Scene
 from beacon_service.customers.events import Events
 from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 from beacon_service.ids import draw
+from beacon_service.lazy import lazy
 from beacon_service.visits.model import Visit
 from beacon_service.zones.model import SiteId, Zone
 from beacon_service.zones.tagged import Spot, Tagged
@@ -69,15 +77,15 @@ class Question(Struct, frozen=True, dict=True):
     products: Mapping[str, Product] = {}
     good_until: datetime | None = None  # of a moment that waited
     still_so: bool = True  # whether what it waited for still holds
+    clocks: Clocks = field(default_factory=Clocks)  # at `now`
     counts: list[tuple[str, str, int, int]] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
     _standings: dict[str, Standing] = {}
-    _covered: dict[int, bool] = {}
     _rates: dict[str, dict[str, float]] = {}
     _nearness: dict[str, float] = {}  # by tag
     _likings: dict[tuple[frozenset[str], tuple[Aspect, ...]], float] = {}  # by tags and what is asked of them
 
-    @cached_property
+    @lazy
     def standing(self) -> Standing:
         """Where and when, whatever the offer."""
         # At no place what customers share is counted by the organisation's clock: a phone may claim any.
@@ -89,6 +97,7 @@ class Question(Struct, frozen=True, dict=True):
             customer_zone=self.customer_zone,
             organisation_zone=self.organisation_zone,
             time_zones=self.time_zones,
+            clocks=self.clocks,
         )
 
     def standing_of(self, campaign: Campaign) -> Standing:
@@ -164,41 +173,41 @@ class Question(Struct, frozen=True, dict=True):
             self._nearness[tag] = distance(self.tagged.metres(site, tag, self.spot))
         return max(self._nearness[tag] for tag in campaign.tags)
 
-    @cached_property
+    @lazy
     def _stays(self) -> Mapping[str, float]:
         # A moment that waited is asked about as it is now; any other as it was.
         at = self.moment.at if self.good_until is None else self.now
         return stays(self.moment, self.visits, self.zones, at)
 
-    @cached_property
+    @lazy
     def _affinities(self) -> Mapping[str, float]:
         return affinities(self.visits, self.zones)
 
-    @cached_property
+    @lazy
     def person(self) -> Person:
         """Whom audiences are asked about."""
         about = (self.attributes, self.marketing, self.location, self.visits, self.events, self.lists)
         return Person(self.now, *about)
 
-    @cached_property
+    @lazy
     def scene(self) -> Scene:
         """What the winner's texts may name."""
         return Scene(
             self.moment, self.attributes, self.now, self.time_zone, self.about, self.products, self.stock
         )
 
-    @cached_property
+    @lazy
     def local(self) -> datetime:
         """Now, on the site's clocks."""
         return self.now.astimezone(self.time_zone)
 
-    @cached_property
+    @lazy
     def is_quiet(self) -> bool:
         """Whether the policy's quiet hours are now."""
         quiet = self.policy.quiet
         return quiet is not None and quiet.hours.cover(self.now.astimezone(self.standing.zone(quiet.tz)))
 
-    @cached_property
+    @lazy
     def is_open(self) -> bool:
         """Whether the zone was open when the moment came about."""
         at = self.moment.at.astimezone(self.time_zone)
@@ -206,12 +215,13 @@ class Question(Struct, frozen=True, dict=True):
 
     def covered(self, hours: Hours) -> bool:
         """Whether they cover now; a hundred campaigns share a few of them, which the programme holds once."""
-        known = self._covered.get(id(hours))
+        named = (self.time_zone.key, id(hours))
+        known = self.clocks.covered.get(named)
         if known is None:
-            known = self._covered[id(hours)] = hours.cover(self.local)
+            known = self.clocks.covered[named] = hours.cover(self.local)
         return known
 
-    @cached_property
+    @lazy
     def is_upset(self) -> bool:
         """Whether the customer has an open complaint, or is in a bad mood."""
         return self.attributes.get("open_complaint") is True or self.attributes.get("mood") in BAD_MOODS
@@ -220,30 +230,30 @@ class Question(Struct, frozen=True, dict=True):
         """What the campaign gave this customer, or held out."""
         return self._by_campaign.get(campaign.id, ())
 
-    @cached_property
+    @lazy
     def _by_campaign(self) -> Mapping[str, Sequence[Grant]]:
         found: dict[str, list[Grant]] = {}
         for grant in self.ledger:
             found.setdefault(grant.campaign, []).append(grant)
         return found
 
-    @cached_property
+    @lazy
     def _common(self) -> Sequence[Grant]:
         """What counts towards the contact policy."""
         return [grant for grant in self.ledger if grant.policy and grant.arm == "offered"]
 
-    @cached_property
+    @lazy
     def is_too_soon(self) -> bool:
         """Whether the policy's gap since any offer is not over."""
         return is_within(self.policy.min_gap, self._common, self.now)
 
-    @cached_property
+    @lazy
     def is_silenced(self) -> bool:
         """Whether offers of any campaign were dismissed too often."""
         silence = self.policy.suppression
         return silence is not None and suppressed(silence, self._common, self.now)
 
-    @cached_property
+    @lazy
     def policy_counts(self) -> Sequence[tuple[Cap, str, int]]:
         """(cap, its name in an explanation, how much is used) of the policy's caps on a customer."""
         return [
@@ -252,7 +262,7 @@ class Question(Struct, frozen=True, dict=True):
             if cap.subject == "customer"
         ]
 
-    @cached_property
+    @lazy
     def _policy_shares(self) -> bool:
         return any(cap.subject != "customer" for cap in self.policy.caps)
 

@@ -220,10 +220,11 @@ def rules_of_campaign(campaign: Campaign) -> int:
     )
 
 
+_BITS_OF_MOMENT = tuple((1 << RULES.index(rule), speaks) for rule, speaks in _OF_MOMENT.items())
+
+
 def _rules_of_moment(question: Question) -> int:
-    return sum(
-        1 << place for place, rule in enumerate(RULES) if rule in _OF_MOMENT and _OF_MOMENT[rule](question)
-    )
+    return sum(bit for bit, speaks in _BITS_OF_MOMENT if speaks(question))
 
 
 @lru_cache(maxsize=4096)

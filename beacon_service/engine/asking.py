@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from msgspec.structs import replace
-from shapely import Point
 
+from beacon_service.campaigns.caps import Clocks
 from beacon_service.campaigns.ledger import Grant
 from beacon_service.campaigns.moment import Memory, Moment
 from beacon_service.campaigns.question import Question
@@ -28,6 +28,7 @@ class Known(NamedTuple):
     ledger: Sequence[Grant]
     now: datetime
     shared: Shared
+    clocks: Clocks
 
 
 def question_of(
@@ -54,6 +55,7 @@ def question_of(
         time_zone=places.sites[zone.site].time_zone if zone else customer_zone or policy.time_zone,
         policy=policy,
         shared=known.shared,
+        clocks=known.clocks,
         hours=places.hours(zone) if zone else None,
         location=customer.location,
         visits=memory.visits,
@@ -79,7 +81,7 @@ def spot_of(zone: Zone, located: Located) -> Spot | None:
     """Where the ping was that it came of; a timer says nothing of where, whoever fires it and when."""
     if located.longitude is None or located.latitude is None:
         return None
-    return Spot(Point(located.longitude, located.latitude), zone.floor)
+    return Spot((located.longitude, located.latitude), zone.floor)
 
 
 def _about(catalogue: Catalogue, known: Known, zone: Zone | None) -> About:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from beacon_service.campaigns.caps import Clocks
 from beacon_service.campaigns.decide import decide
 from beacon_service.campaigns.decision import Decision, Reason
 from beacon_service.campaigns.ledger import Grant
@@ -70,6 +71,7 @@ class _SecondPass:
     shared: Shared
     memories: dict[int, Memory] = field(default_factory=dict)
     granted: dict[int, list[Grant]] = field(default_factory=dict)
+    clocks: Clocks = field(default_factory=Clocks)
 
     def tell(self, one: Followed) -> Told:
         if isinstance(one.cause, Due):
@@ -213,7 +215,7 @@ class _SecondPass:
         key = moment.customer_key
         ledger = (*self.world.ledgers.get(key, ()), *self.granted.get(key, ()))
         customer, installation = self.world.customers[key], self.world.installations[moment.installation_key]
-        known = Known(customer, installation, self.memories[key], ledger, self.now, self.shared)
+        known = Known(customer, installation, self.memories[key], ledger, self.now, self.shared, self.clocks)
         return question_of(self.catalogue, known, zone, moment, spot)
 
     def _remember(self, decision: Decision) -> None:

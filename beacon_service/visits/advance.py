@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from beacon_service.visits.evidence import LIKELIEST, UNCONTESTED, contest, evidence
+from beacon_service.visits.evidence import LIKELIEST, SURE, UNCONTESTED, contest, evidence
 from beacon_service.visits.model import Move, Presence, Stay
 from beacon_service.visits.transitions import (
     CONFIRM_WITHIN,
@@ -45,6 +45,10 @@ def advance(
     last_at = at if presence.last_at is None else max(at, presence.last_at)
     if located.source == "none":
         return replace(presence, last_at=last_at, stays=without_lapsed(presence.stays, at)), ()
+    fix = _own_fix(located, at) or presence.fix
+    unmoved = _unmoved(presence.stays, located, at, places)
+    if unmoved is not None:
+        return replace(presence, last_at=last_at, stays=unmoved, fix=fix), ()
     probabilities = dict(located.zones)
     before = {stay.zone: stay for stay in presence.stays}
     held = {stay.zone: stay for stay in presence.stays if stay.state == "inside"}
@@ -72,8 +76,26 @@ def advance(
         after[key] = became
         moves += made
     stays = [stay for key in (*before, *likely) if (stay := after[key]) is not None]
-    fix = _own_fix(located, at) or presence.fix
     return replace(presence, last_at=last_at, stays=tuple(stays), fix=fix), _in_order(moves, places)
+
+
+def _unmoved(
+    stays: tuple[Stay, ...], located: Located, at: datetime, places: Places
+) -> tuple[Stay, ...] | None:
+    """The stays of one who surely is where they were held to be, and nowhere else; None where there is more to it.
+
+    The table would come to the same, as `inside` and `sure` is to stay: most pings are such, and are spared it.
+    """
+    elsewhere = dict(located.zones)
+    after = []
+    for stay in stays:
+        probability = elsewhere.pop(stay.zone, 0.0)
+        if stay.state != "inside" or probability < SURE or stay.zone not in places.zones:
+            return None
+        after.append(replace(stay, last_at=at, probability=probability))
+    if elsewhere and max(elsewhere.values()) >= LIKELIEST:
+        return None
+    return tuple(after)
 
 
 def fire(presence: Presence, until: datetime, places: Places) -> tuple[Presence, tuple[Move, ...]]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely import Point
 from shapely.geometry.base import BaseGeometry
 
 from beacon_service.zones.model import FloorId, SiteId, Zone
@@ -18,9 +19,9 @@ from beacon_service.zones.plane import Plane
 
 
 class Spot(NamedTuple):
-    """Where somebody is: a point, or no better known than a zone."""
+    """Where somebody is: a point (longitude, latitude), or no better known than a zone."""
 
-    shape: BaseGeometry
+    place: tuple[float, float] | BaseGeometry
     floor: FloorId | None  # None: outdoors, or unknown; then every floor is as near
 
 
@@ -47,7 +48,8 @@ class Tagged:
         reachable = [spot.floor is None or floor is None or floor == spot.floor for floor in found.floors]
         if not any(reachable):
             return None
-        return float(shapely.distance(found.plane.drawn(spot.shape), found.shapes[reachable]).min())
+        shape = Point(spot.place) if isinstance(spot.place, tuple) else spot.place
+        return float(shapely.distance(found.plane.drawn(shape), found.shapes[reachable]).min())
 
     @cached_property
     def _by_tag(self) -> dict[tuple[SiteId, str], list[Zone]]:

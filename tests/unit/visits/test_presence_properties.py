@@ -5,10 +5,12 @@ import random
 from datetime import timedelta
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beacon_service.geo import distance_m
+from beacon_service.visits import advance as advancing
 from beacon_service.visits.advance import advance, fire, next_due
 from beacon_service.visits.model import Presence, Stay
 from beacon_service.zones.model import NOWHERE, Heard, Identity, Sighting
@@ -135,6 +137,15 @@ def test_a_full_presence_stays_below_two_kilobytes():
     )
     assert len(msgspec.json.encode(presence)) < 2 * 1024
     assert msgspec.json.decode(msgspec.json.encode(presence), type=Presence) == presence
+
+
+@settings(max_examples=300)
+@given(pings())
+def test_who_surely_stays_where_they_are_is_told_what_the_table_would_tell(walk):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(advancing, "_unmoved", lambda *_: None)
+        by_the_table = lived(walk)
+    assert lived(walk) == by_the_table
 
 
 @settings(max_examples=3, deadline=None)
