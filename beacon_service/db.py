@@ -121,8 +121,8 @@ def make_engine(url: str, settings: DatabaseSettings, *, connections: int) -> En
 
 
 def web_engine_options(settings: Settings) -> dict[str, Any]:
-    """SQLALCHEMY_ENGINE_OPTIONS for the web service: a connection for each thread."""
-    return engine_options(settings, connections=settings.web_threads)
+    """SQLALCHEMY_ENGINE_OPTIONS for the web service: most threads wait for a transaction that they share."""
+    return engine_options(settings, connections=settings.database_connections)
 
 
 def engine_options(settings: DatabaseSettings, *, connections: int) -> dict[str, Any]:

@@ -54,6 +54,7 @@ KINDS: Mapping[str, Kind] = {
     "http_error": Kind(400, "The request cannot be served"),
     "internal_error": Kind(500, "Something went wrong here"),
     "service_unavailable": Kind(503, "Try again shortly"),
+    "overloaded": Kind(503, "There is too much to do just now"),
     "not_ready": Kind(503, "The service is not ready"),
 }
 
@@ -134,6 +135,18 @@ class ServiceUnavailable(Problem):
     # Two seconds: a restart of PostgreSQL takes one, and phones queue their pings meanwhile.
     def __init__(self, detail: str = "", *, code: str | None = None, retry_after_s: int = 2) -> None:
         super().__init__(detail, code=code, retry_after_s=retry_after_s)
+
+
+class Overloaded(ServiceUnavailable):
+    """More is asked than can be answered in time: nothing was done, and the same request may be sent again."""
+
+    default_code = "overloaded"
+
+    def __init__(self, detail: str = "", *, retry_after_s: int) -> None:
+        super().__init__(
+            detail or "Nothing of this request was done. Send it again after Retry-After seconds.",
+            retry_after_s=retry_after_s,
+        )
 
 
 class Contended(ServiceUnavailable):

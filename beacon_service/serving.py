@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from beacon_service.settings import Settings
 
 APPLICATION = "beacon_service.app:create_app"
+# Connections that wait in the kernel until a process has room for them; those beyond are not answered, and try again.
+BACKLOG = 1024
 
 
 class PortTaken(Exception):  # noqa: N818 - told to the operator as it stands
@@ -46,6 +48,8 @@ def _granian(settings: Settings, target: str) -> list[str]:
         *("--workers", str(settings.web_processes)),
         # Most of them wait for a transaction that they share; unset, it would derive another number on each machine.
         *("--blocking-threads", str(settings.web_threads)),
+        # Of connections, whatever its name says: idle ones count, so that it must be far above the threads.
+        *("--backpressure", str(settings.web_connections), "--backlog", str(BACKLOG)),
         *("--http", "1", "--no-ws"),
         # A web process that dies is replaced; one that does not stop in time is ended.
         *("--respawn-failed-workers", "--respawn-interval", "0.5"),
@@ -60,6 +64,8 @@ def _gunicorn(settings: Settings, target: str) -> list[str]:
         *(sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--no-control-socket"),
         *("--bind", f"{settings.host}:{settings.port}"),
         *("--workers", str(settings.web_processes), "--threads", str(settings.web_threads)),
+        *("--worker-connections", str(max(settings.web_connections, settings.web_threads + 1))),
+        *("--backlog", str(BACKLOG)),
         *("--graceful-timeout", str(settings.graceful_stop_s), "--keep-alive", "30"),
         *("--log-level", settings.log_level),
         f"{target}()",

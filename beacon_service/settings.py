@@ -165,9 +165,28 @@ class Settings(DatabaseSettings):
     )
     web_processes: Positive = Field(default=1, description="Web processes; about one for each core.")
     web_threads: Positive = Field(
+        default=128,
+        description="Threads in each web process: requests that may be at work or wait their turn at once. Most wait "
+        "for a transaction that they share; what comes while all are taken is refused.",
+    )
+    web_connections: Positive = Field(
+        default=900,
+        description="Clients' connections that a web process holds at once, idle ones among them; what comes beyond "
+        "waits in the system's queue. Below the files that a process may open (ulimit -n).",
+    )
+    database_connections: Positive = Field(
         default=32,
-        description="Threads in each web process: as many single pings as may share one transaction. A process opens "
-        "connections to the database as it needs them: a few for pings, at most two for each thread.",
+        description="Connections to the database that a web process keeps; at most twice as many at once. Pings "
+        "need three.",
+    )
+    ping_wait_target_ms: Positive = Field(
+        default=250,
+        description="Milliseconds that pings may have to wait for their turn for long; while it is more, some are "
+        "answered 503.",
+    )
+    ping_wait_limit_ms: Positive = Field(
+        default=2_000,
+        description="Milliseconds that a ping waits for its turn at most, before it is answered 503.",
     )
     graceful_stop_s: Positive = Field(
         default=30, description="Seconds that a stopping web process gives the requests it has accepted."

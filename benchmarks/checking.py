@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from benchmarks import workload
-from benchmarks.contestants import Answer, Contestant, Exchange
+from benchmarks.contestants import Answer, Exchange, Kept, Reads
 from benchmarks.wire import parse_response
 
 
@@ -18,6 +18,31 @@ class Verdict:
     pings: int
     entered: int
     offers: tuple[tuple[str, str], ...]
+
+    @property
+    def kept(self) -> Kept:
+        """What the database must have kept of it."""
+        return Kept(self.pings, len(self.offers))
+
+
+def joined(verdicts: Sequence[Verdict]) -> Verdict:
+    return Verdict(
+        wrong=sum(verdict.wrong for verdict in verdicts),
+        first_wrong=next((verdict.first_wrong for verdict in verdicts if verdict.first_wrong), None),
+        pings=sum(verdict.pings for verdict in verdicts),
+        entered=sum(verdict.entered for verdict in verdicts),
+        offers=tuple(offer for verdict in verdicts for offer in verdict.offers),
+    )
+
+
+def with_what_was_kept(verdict: Verdict, answered: Kept, found: Kept) -> Verdict:
+    """One wrong answer more where the database did not keep what was answered: `accepted` is a promise."""
+    if answered == found:
+        return verdict
+    told = (
+        f"{found.pings} pings and {found.offers} offers were kept of {answered.pings} and {answered.offers}"
+    )
+    return replace(verdict, wrong=verdict.wrong + 1, first_wrong=verdict.first_wrong or told)
 
 
 def expected_answer(exchange: Exchange) -> Answer:
@@ -36,7 +61,7 @@ def expected_answer(exchange: Exchange) -> Answer:
     )
 
 
-def check(contestant: Contestant, exchanges: Sequence[Exchange], responses: Sequence[bytes]) -> Verdict:
+def check(contestant: Reads, exchanges: Sequence[Exchange], responses: Sequence[bytes]) -> Verdict:
     """The verdict on the answered exchanges: the first ones, since a round ends before its requests do."""
     complaints: list[str] = []
     answered = exchanges[: len(responses)]
@@ -76,7 +101,7 @@ def _some(pairs: frozenset[tuple[str, str]]) -> str:
     return ", ".join(f"{who} {what}" for who, what in sorted(pairs)[:3]) or "nothing"
 
 
-def caps_exceeded(offers: Iterable[tuple[str, str]]) -> int:
+def caps_exceeded(offers: Iterable[tuple[str, str]], offers_per_day: int) -> int:
     """How many caps the offers break, by the offers alone; a run is shorter than any cap's window."""
     by_campaign = Counter(offers)
     by_phone = Counter(phone for phone, _ in by_campaign.elements())
@@ -86,5 +111,5 @@ def caps_exceeded(offers: Iterable[tuple[str, str]]) -> int:
         for (_, campaign), count in by_campaign.items()
         if (limit := limits[campaign]) is not None
     )
-    over_contact = sum(count > workload.OFFERS_PER_CUSTOMER_AND_DAY for count in by_phone.values())
+    over_contact = sum(count > offers_per_day for count in by_phone.values())
     return over_campaign + over_contact

@@ -1,5 +1,6 @@
 """What the benchmark asks of whoever takes part."""
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from benchmarks.servers import Server
-from benchmarks.workload import PlannedPing
+from benchmarks.workload import STEPS, Mix, PlannedPing
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,24 @@ class Answer:
     offers: frozenset[tuple[str, str]]
 
 
-class Contestant(Protocol):
-    """`parties` of `party_size` people walk in a round, each party on one connection, whole and in order.
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How many rows of each a database has."""
 
-    There are enough of them that the fastest does not run out of pings before the round is over.
+    pings: int
+    offers: int
+
+
+class Reads(Protocol):
+    def read(self, exchange: Exchange, body: bytes, /) -> Answer: ...
+
+
+class Contestant(Reads, Protocol):
+    """Parties of `party_size` people walk in a round, each party on one connection, whole and in order.
+
+    `fastest` pings a second are more than it can answer in a round of eight seconds; a round ends early rather
+    than with connections that have nothing left to send. `kept` is asked only while nobody sends; None where there
+    is nothing to keep.
     """
 
     @property
@@ -38,12 +53,20 @@ class Contestant(Protocol):
     @property
     def label(self) -> str: ...
     @property
+    def mix(self) -> Mix: ...
+    @property
     def connections(self) -> int: ...
     @property
     def party_size(self) -> int: ...
     @property
-    def parties(self) -> int: ...
+    def fastest(self) -> float: ...
     def serving(self) -> AbstractContextManager[Server]: ...
     def exchanges(self, pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]: ...
     def warm_up(self, pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]: ...
-    def read(self, exchange: Exchange, body: bytes, /) -> Answer: ...
+    def kept(self) -> Kept | None: ...
+
+
+def parties_for(contestant: Contestant, seconds: float) -> int:
+    """As many parties on each connection as it could need in so long."""
+    each = contestant.party_size * STEPS * contestant.connections
+    return contestant.connections * max(1, math.ceil(contestant.fastest * seconds / each))

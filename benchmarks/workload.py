@@ -33,12 +33,19 @@ OFFERS_PER_CUSTOMER_AND_DAY = 4
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Of all pings, the share that enters a zone; of these, gold customers (a quarter) are due an offer.
+    """Of all pings, the share that enters a zone; of these, gold customers (a quarter, or all) are due an offer.
 
     0.2: 80 % of the pings change nothing, 15 % move without an offer, 5 % make one.
     """
 
     moving: float = 0.2
+    all_gold: bool = False
+    offers_per_day: int = OFFERS_PER_CUSTOMER_AND_DAY
+
+
+# Every ping enters a zone whose campaigns are for its customer. Of the 21 entries of a walk the first 18 make an
+# offer, as dear as a decision can be, and the last three are refused by the contact policy: caps bite here too.
+WORST = Mix(moving=1.0, all_gold=True, offers_per_day=18)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +143,13 @@ def walk(person: int, *, seed: int, mix: Mix) -> list[PlannedPing]:
     """
     draw = random.Random(f"{seed}/{person}")
     zone = draw.randrange(ROWS) * COLUMNS + draw.randrange(COLUMNS - STEPS)
-    gold = tier_of(person) == "gold"
+    gold = mix.all_gold or tier_of(person) == "gold"
     offers = 0
     pings = []
     for step in range(STEPS + 1):
         enters = step == 0 or draw.random() < mix.moving
         zone += enters and step > 0
-        due = enters and gold and offers < OFFERS_PER_CUSTOMER_AND_DAY
+        due = enters and gold and offers < mix.offers_per_day
         offers += due
         latitude, longitude = _near_centre(zone, draw)
         pings.append(PlannedPing(person, step, zone, latitude, longitude, enters=enters, offers=due))

@@ -11,6 +11,7 @@ point (so ISO 8601 dates compare as times); true is not 1.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -38,9 +39,15 @@ def compile_rule(rule: Rule, named: Named = _NONE) -> Predicate:
     In an audience that is not among the `named` there is nobody.
     """
     writer = _Writer(named)
-    text = f"lambda person: {writer.rule(rule)}"
-    made: Callable[..., Predicate] = eval(f"lambda {', '.join(writer.values)}: {text}", _VOCABULARY)  # noqa: S307 - all our own words
-    return made(**writer.values)
+    text = writer.rule(rule)
+    return _maker(f"lambda {', '.join(writer.values)}: lambda person: {text}")(*writer.values.values())
+
+
+@lru_cache(maxsize=1024)
+def _maker(text: str) -> Callable[..., Predicate]:
+    """What makes the predicates of one form of their values: marketers write many rules, and few forms of them."""
+    made: Callable[..., Predicate] = eval(text, _VOCABULARY)  # noqa: S307 - the words are all our own
+    return made
 
 
 def kind_of(test: Rule) -> str:

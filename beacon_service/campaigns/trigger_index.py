@@ -27,12 +27,19 @@ class TriggerIndex:
     _dwells: _Measures = field(repr=False, default_factory=_nothing)
     _nears: _Measures = field(repr=False, default_factory=_nothing)
     _elsewhere: tuple[Campaign, ...] = field(repr=False, default=())  # of events and absences, by id
+    _waited_at: frozenset[Place] = field(
+        repr=False, default=frozenset()
+    )  # where published campaigns wait for a move
 
     @classmethod
     def of(cls, campaigns: Iterable[Campaign]) -> "TriggerIndex":
         known = sorted(campaigns, key=lambda campaign: campaign.id)
         elsewhere = tuple(one for one in known if one.status == "published" and one.trigger.move is None)
-        return cls(_by_move(known), _measures(known, "dwelled"), _measures(known, "approached"), elsewhere)
+        waiting = (one for one in known if one.status == "published" and one.trigger.move is not None)
+        waited_at = frozenset(place for one in waiting for place in _named(one.trigger))
+        return cls(
+            _by_move(known), _measures(known, "dwelled"), _measures(known, "approached"), elsewhere, waited_at
+        )
 
     def candidates(self, zone: Zone, move: str, measure: int | None) -> tuple[Campaign, ...]:
         """The campaigns whose trigger names this zone and move, by id.
@@ -54,6 +61,10 @@ class TriggerIndex:
     def of_absence(self) -> tuple[Campaign, ...]:
         """The published campaigns that an absence triggers, by id."""
         return tuple(one for one in self._elsewhere if one.trigger.absent_days is not None)
+
+    def waits_at(self, zone: Zone) -> bool:
+        """Whether a published campaign's trigger names this zone, with whatever move."""
+        return not self._waited_at.isdisjoint(_places(zone))
 
     def dwells(self, zone: Zone) -> tuple[int, ...]:
         """The thresholds that a stay in the zone arms: its own and published campaigns', ascending."""

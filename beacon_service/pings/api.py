@@ -1,4 +1,7 @@
-"""POST /v1/pings: the edge of the ping path. It owns the transaction, and the loop that begins it anew."""
+"""POST /v1/pings: the edge of the ping path. It owns the transaction, and the loop that begins it anew.
+
+Whoever comes while there is too much to do is refused before any of this, in the `doorway`.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -26,12 +29,17 @@ from beacon_service.errors import Contended, Problem, ServiceUnavailable
 from beacon_service.pings import loading
 from beacon_service.pings.answer import PingAnswer
 from beacon_service.pings.catalogue import CatalogueCache
+from beacon_service.pings.doorway import Doorway, Shares
 from beacon_service.pings.ingest import Asked, ingest
+from beacon_service.pings.load_meters import LoadMeters
+from beacon_service.pings.pace import stretched
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError, Presented
 from beacon_service.pings.schema import PingRequest, parse
 from beacon_service.pings.settle import Given
+from beacon_service.pings.shedding import Bounds
 from beacon_service.pings.together import Together
 from beacon_service.service import Service, running
+from beacon_service.settings import Settings
 from beacon_service.web import read_json_bytes
 
 # An edit or an identification in the very moment makes a transaction begin anew; so many in a row are no accident.
@@ -72,8 +80,37 @@ def _set_up(state: BlueprintSetupState) -> None:
         with app.app_context():
             return decide_together(calls)
 
+    service: Service = app.extensions["beacon"]
+    shares = Shares.of(service.settings.web_threads)
+    together = Together(
+        run,
+        size=lambda call: len(call.pings.pings),
+        most=MOST_TOGETHER,
+        bounds=_bounds(service.settings, shares),
+    )
     app.extensions[CATALOGUE] = CatalogueCache()
-    app.extensions[TOGETHER] = Together(run, size=lambda call: len(call.pings.pings), most=MOST_TOGETHER)
+    app.extensions[TOGETHER] = together
+    meters = LoadMeters(service.metrics, delay_s=lambda: together.delay_s, waiting=lambda: together.waiting)
+    together.on_refusal = meters.refused_ping
+    app.wsgi_app = Doorway(  # type: ignore[method-assign]
+        app.wsgi_app,
+        together,
+        meters,
+        shares=shares,
+        believes_proxies=service.settings.trusted_proxies > 0,
+    )
+
+
+def _bounds(settings: Settings, shares: Shares) -> Bounds:
+    """A quarter of the queue is let be; an interval has room for several turns of the target's length."""
+    target_s = settings.ping_wait_target_ms / 1000
+    return Bounds(
+        most=shares.pings,
+        few=max(1, shares.pings // 4),
+        target_s=target_s,
+        interval_s=2 * target_s,
+        longest_s=settings.ping_wait_limit_ms / 1000,
+    )
 
 
 @blueprint.post("/v1/pings")
@@ -90,7 +127,11 @@ def post_pings() -> Response:
         address=request.remote_addr,
         received_at=received_at,
     )
-    return Response(_encode(together(call)), content_type="application/json")
+    answer = together(call)
+    pace = stretched(answer.next_ping_after_s, together.delay_s)
+    if pace != answer.next_ping_after_s:
+        answer = msgspec.structs.replace(answer, next_ping_after_s=pace)
+    return Response(_encode(answer), content_type="application/json")
 
 
 def decide_together(calls: Sequence[Call]) -> Sequence[PingAnswer | Exception]:

@@ -16,16 +16,14 @@ from beacon_service.engine import Followed, Ping, Told, World, follow
 from beacon_service.pings import loading, saving
 from beacon_service.pings.answer import NOTHING, PingAnswer, ResultOut, StoredAnswer, answer_of, stored_answer
 from beacon_service.pings.hand_out import CodeTaker
+from beacon_service.pings.pace import CAMPAIGN_S, pace_s
 from beacon_service.pings.records import Presented, Seen, StoredPing, still_holds
 from beacon_service.pings.schema import ParsedPing, PingRequest, Unreadable
 from beacon_service.pings.settle import Given, save_results, settle
 from beacon_service.pings.tallies import TallyLocks
 from beacon_service.visits.model import Presence
 from beacon_service.visits.screen import corrected, measured_ms, offset_ms
-from beacon_service.zones.model import Sighting
-
-# How soon the phone may report again: often enough to see someone pass through an aisle.
-NEXT_PING_AFTER_S = 5
+from beacon_service.zones.model import NOWHERE, Sighting
 
 _encode = msgspec.json.Encoder().encode
 
@@ -92,7 +90,11 @@ def ingest(connection: Connection, given: Given, asked: Sequence[Asked]) -> list
     kept = [one for one in steps if one.followed.status != "rejected"]
     finish(connection, _statements(given, loaded.world, kept, presences, memories) if kept else [])
     by_name = {_name_of(one.new): one for one in steps}
-    return [_answer(some, by_name, loaded.world, given.now) for some in entries]
+    paces = (_pace(each, by_name, loaded.world, presences, given) for each in asked)
+    return [
+        _answer(some, by_name, loaded.world, given.now, pace)
+        for some, pace in zip(entries, paces, strict=True)
+    ]
 
 
 def _turn(entry: _New) -> tuple[datetime, int, str]:
@@ -214,8 +216,25 @@ def _row(one: _Kept, world: World) -> StoredPing:
     )
 
 
+def _pace(
+    asked: Asked,
+    steps: Mapping[PingName, _Kept],
+    world: World,
+    presences: Mapping[int, Presence],
+    given: Given,
+) -> int:
+    """When to report again: a phone by where it is, a gateway as if some phone were always where it matters."""
+    if asked.request.many or len(asked.found) != 1:
+        return CAMPAIGN_S
+    (found,) = asked.found.values()
+    installation = world.installations[found.key]
+    located = [steps[name].followed.located for name in _names(asked) if name in steps]
+    presence = presences.get(found.key, installation.presence)
+    return pace_s(given.catalogue, installation, presence, located[-1] if located else NOWHERE)
+
+
 def _answer(
-    entries: Sequence[_Entry], steps: Mapping[PingName, _Kept], world: World, now: datetime
+    entries: Sequence[_Entry], steps: Mapping[PingName, _Kept], world: World, now: datetime, pace: int
 ) -> PingAnswer:
     """Verdicts in the request's order; moves and offers in that in which they came about, each ping's once."""
     own = {_name_of(entry): None for entry in entries if isinstance(entry, (_New, _Echo))}
@@ -226,7 +245,7 @@ def _answer(
         results=[_result(entry, steps, world) for entry in entries],
         events=[event for answer in answers for event in answer.events],
         decisions=[decision for answer in answers for decision in answer.decisions],
-        next_ping_after_s=NEXT_PING_AFTER_S,
+        next_ping_after_s=pace,
     )
 
 
