@@ -69,7 +69,7 @@ def drive(port: int, lanes: Sequence[Lane], *, seconds: float, all_of_them: bool
                 now = time.perf_counter()
                 dry = len(connection.lane.answers) == len(connection.lane.requests)
                 if dry and not all_of_them:
-                    pass
+                    ends_at = min(ends_at, now)
                 if dry or now >= ends_at:
                     out -= 1
                 else:
