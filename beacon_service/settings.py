@@ -180,7 +180,7 @@ class Settings(DatabaseSettings):
         "need three.",
     )
     ping_wait_target_ms: Positive = Field(
-        default=250,
+        default=500,
         description="Milliseconds that pings may have to wait for their turn for long; while it is more, some are "
         "answered 503.",
     )

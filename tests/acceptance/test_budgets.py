@@ -12,7 +12,7 @@ from typing import NamedTuple
 import httpx2
 import pytest
 
-from tests.acceptance.walks import in_zone
+from tests.acceptance.walks import in_zone, patiently
 from tests.torture.processes import wait_until
 from tests.torture.world import ANNEX, SITE, ZONES, campaign, make_annex
 
@@ -124,7 +124,8 @@ class Demand:
         self.ask(http, "/v1/outcomes", {"decision_id": decision_id, "type": "delivered", "at": at})
 
     def ask(self, http, path, body):
-        answer = http.post(path, json=body, headers={"Authorization": f"Bearer {self.place.keys.secret}"})
+        headers = {"Authorization": f"Bearer {self.place.keys.secret}"}
+        answer = patiently(lambda: http.post(path, json=body, headers=headers))
         assert answer.status_code in {200, 201}, answer.text
         return answer.json()
 

@@ -1,10 +1,14 @@
 """Phones in the acceptance tests' mall: pings in the middle of a zone, or out on the street."""
 
+import random
+import time
 import uuid
 from datetime import UTC, datetime
 
 from tests.torture.world import METRE_NORTH, SOUTH, WEST, middle_of
 
+# A machine that has other work as well may have too much to do for a while.
+TRIES = 20
 STREET = (WEST, SOUTH - 60 * METRE_NORTH)
 
 
@@ -22,6 +26,20 @@ def in_zone(number, ping_id=None):
 
 
 def report(http, phone, headers, *pings):
-    """The response, whatever it is."""
-    body = {"installation_id": phone, "sent_at": datetime.now(UTC).isoformat(), "pings": list(pings)}
-    return http.post("/v1/pings", headers=headers, json=body)
+    """The response, whatever it is; but where there is too much to do it is sent again, as a phone does."""
+
+    def send():
+        body = {"installation_id": phone, "sent_at": datetime.now(UTC).isoformat(), "pings": list(pings)}
+        return http.post("/v1/pings", headers=headers, json=body)
+
+    return patiently(send)
+
+
+def patiently(send):
+    """The first response that is not `overloaded`, or the last of many: nothing was done, so it is sent again."""
+    for _ in range(TRIES):
+        answer = send()
+        if answer.status_code != 503 or answer.json()["code"] != "overloaded":
+            break
+        time.sleep(int(answer.headers["Retry-After"]) * random.random())
+    return answer
