@@ -193,8 +193,14 @@ class Service:
 
 
 @contextmanager
-def service(*, web_processes: int = 2, workers: int = 2, unsafe: bool = False) -> Iterator[Service]:
-    """A service of its own, migrated, started and ready; all of it gone afterwards.
+def service(
+    *,
+    web_processes: int = 2,
+    workers: int = 2,
+    unsafe: bool = False,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[Service]:
+    """A service of its own, migrated, started and ready; all of it gone afterwards. `settings`: of its web processes.
 
     The cluster is durable unless told: what is killed must be able to come back with all it had promised.
     """
@@ -210,7 +216,11 @@ def service(*, web_processes: int = 2, workers: int = 2, unsafe: bool = False) -
             home=home,
             cluster=cluster,
             address=f"http://127.0.0.1:{port}",
-            web=Program(["serve"], _environment(url, port, web_processes, unsafe), home / "web.log"),
+            web=Program(
+                ["serve"],
+                {**_environment(url, port, web_processes, unsafe), **(settings or {})},
+                home / "web.log",
+            ),
             workers=[
                 Program(
                     ["worker"],
