@@ -25,7 +25,8 @@ class Verdict:
         return Kept(self.pings, len(self.offers))
 
 
-def joined(verdicts: Sequence[Verdict]) -> Verdict:
+def joined(found: Iterable[Verdict]) -> Verdict:
+    verdicts = list(found)
     return Verdict(
         wrong=sum(verdict.wrong for verdict in verdicts),
         first_wrong=next((verdict.first_wrong for verdict in verdicts if verdict.first_wrong), None),

@@ -1,13 +1,24 @@
-"""From rounds to figures: medians, ranges and the two ratios, as a table and as a line of JSON."""
+"""From rounds to figures: medians, ranges and ratios, as a table and as a line of JSON."""
 
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.checking import caps_exceeded
-from benchmarks.rounds import Round
+from benchmarks.checking import caps_exceeded, joined
+from benchmarks.rounds import Round, Scheduled
+from benchmarks.workload import Mix
+
+# Whose multiple a contestant is told as; the others are no pings, or are the measure themselves.
+BASES = {
+    "single": "obvious",
+    "batch20": "obvious",
+    "batch100": "obvious",
+    "batch500": "obvious",
+    "batch100_worst": "obvious_worst",
+}
+CEILING = "flask"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,23 +27,37 @@ class Standing:
 
     name: str
     label: str
+    mix: Mix
     rounds: tuple[Round, ...]
 
     @property
     def pings_per_s(self) -> float:
-        return statistics.median(round_.pings_per_s for round_ in self.rounds)
+        return self._median(lambda round_: round_.pings_per_s)
 
     @property
     def p50_ms(self) -> float:
-        return statistics.median(round_.p50_ms for round_ in self.rounds)
+        return self._median(lambda round_: round_.p50_ms)
 
     @property
     def p99_ms(self) -> float:
-        return statistics.median(round_.p99_ms for round_ in self.rounds)
+        return self._median(lambda round_: round_.p99_ms)
 
     @property
     def memory_mb(self) -> float:
         return max(round_.memory_mb for round_ in self.rounds)
+
+    @property
+    def web_us(self) -> float:
+        """Microseconds of processor that web processes spent on a ping; the others likewise."""
+        return self._median(lambda round_: _per_ping_us(round_.spent.web, round_))
+
+    @property
+    def postgres_us(self) -> float:
+        return self._median(lambda round_: _per_ping_us(round_.spent.postgres, round_))
+
+    @property
+    def loader_us(self) -> float:
+        return self._median(lambda round_: _per_ping_us(round_.spent.loader, round_))
 
     @property
     def wrong(self) -> int:
@@ -40,7 +65,8 @@ class Standing:
 
     @property
     def caps_exceeded(self) -> int:
-        return caps_exceeded(offer for round_ in self.rounds for offer in round_.verdict.offers)
+        offers = (offer for round_ in self.rounds for offer in round_.verdict.offers)
+        return caps_exceeded(offers, self.mix.offers_per_day)
 
     @property
     def first_wrong(self) -> str | None:
@@ -48,43 +74,145 @@ class Standing:
             (round_.verdict.first_wrong for round_ in self.rounds if round_.verdict.first_wrong), None
         )
 
+    def _median(self, figure: Callable[[Round], float]) -> float:
+        return statistics.median(figure(round_) for round_ in self.rounds)
+
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What the figures stand on: the load that the loader could make, and what a durable write costs here."""
+    """What the figures stand on: what the loader, the disk and PostgreSQL alone come to here.
+
+    `commits_per_s` has a figure for each round; none where pgbench is not installed.
+    """
 
     loader_requests_per_s: float
     durable_write_ms: float
+    commits_per_s: tuple[float, ...] = ()
 
 
-def ratio(standing: Standing, base: Standing) -> float:
-    """How many times the base's pings a second; 0 where there is nothing to compare."""
-    return standing.pings_per_s / base.pings_per_s if base.pings_per_s else 0.0
+@dataclass(frozen=True, slots=True)
+class Result:
+    standings: tuple[Standing, ...]
+    ground: Ground
+    scheduled: tuple[Scheduled, ...]
+
+    def standing(self, name: str) -> Standing | None:
+        return next((standing for standing in self.standings if standing.name == name), None)
+
+    def ratio(self, name: str) -> float | None:
+        """How many times its base's pings a second; None where there is nothing to compare."""
+        return self._of(self.standing(name), self.standing(BASES.get(name, "")))
+
+    @property
+    def single_of_ceiling(self) -> float | None:
+        return self._of(self.standing("single"), self.standing(CEILING))
+
+    @property
+    def commits_per_s(self) -> float | None:
+        found = self.ground.commits_per_s
+        return statistics.median(found) if found else None
+
+    @property
+    def single_of_commits(self) -> float | None:
+        single, limit = self.standing("single"), self.commits_per_s
+        return single.pings_per_s / limit if single and limit else None
+
+    @property
+    def single_p99_half_ms(self) -> float | None:
+        found = self.scheduled
+        return statistics.median(turn.p99_ms for turn in found) if found else None
+
+    @property
+    def sound(self) -> bool:
+        """Whether every answer was right, was kept, and no cap was exceeded."""
+        in_rounds = not any(standing.wrong or standing.caps_exceeded for standing in self.standings)
+        return in_rounds and not any(turn.verdict.wrong for turn in self.scheduled)
+
+    @property
+    def web_process_mb(self) -> float:
+        return max((one.memory_mb for one in self.standings if one.name in BASES), default=0.0)
+
+    @staticmethod
+    def _of(standing: Standing | None, base: Standing | None) -> float | None:
+        if standing is None or base is None or not base.pings_per_s:
+            return None
+        return standing.pings_per_s / base.pings_per_s
 
 
-def sound(standings: Sequence[Standing]) -> bool:
-    """Whether every answer was right and no cap was exceeded."""
-    return not any(standing.wrong or standing.caps_exceeded for standing in standings)
-
-
-def table(standings: Sequence[Standing], ground: Ground) -> str:
-    base = standings[0]
-    heading = f"{'':34}{'pings/s':>9}{'range':>17}{'ratio':>8}{'p50 ms':>9}{'p99 ms':>9}{'MB':>6}"
-    lines = [heading, *(_line(standing, base) for standing in standings), ""]
-    lines.append(
-        f"The loader can make {ground.loader_requests_per_s:,.0f} requests/s here; "
-        f"one small durable write takes {ground.durable_write_ms:.2f} ms."
+def table(result: Result) -> str:
+    heading = (
+        f"{'':39}{'pings/s':>9}{'range':>15}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}{'MB':>5}"
+        f"{'web':>7}{'PG':>6}{'loader':>8}  us of processor a ping"
     )
-    lines += [_verdict_line(standing) for standing in standings]
+    lines = [heading, *(_line(standing, result.ratio(standing.name)) for standing in result.standings), ""]
+    lines += [*_ceilings(result), *_schedule(result), "", _others(result), ""]
+    lines += [_verdict_line(standing) for standing in result.standings if standing.name != CEILING]
     return "\n".join(lines)
 
 
-def _line(standing: Standing, base: Standing) -> str:
+def _line(standing: Standing, ratio: float | None) -> str:
     speeds = [round_.pings_per_s for round_ in standing.rounds]
     spread = f"{min(speeds):,.0f}-{max(speeds):,.0f}"
+    times = "" if ratio is None else f"{ratio:.1f}"
     return (
-        f"{standing.label:34}{standing.pings_per_s:>9,.0f}{spread:>17}{ratio(standing, base):>8.1f}"
-        f"{standing.p50_ms:>9.1f}{standing.p99_ms:>9.1f}{standing.memory_mb:>6.0f}"
+        f"{standing.label:39}{standing.pings_per_s:>9,.0f}{spread:>15}{times:>7}"
+        f"{standing.p50_ms:>8.1f}{standing.p99_ms:>8.1f}{standing.memory_mb:>5.0f}"
+        f"{standing.web_us:>7,.0f}{standing.postgres_us:>6,.0f}{standing.loader_us:>8,.0f}"
+    )
+
+
+def _ceilings(result: Result) -> list[str]:
+    ground = result.ground
+    disk = f"one small durable write takes {ground.durable_write_ms:.2f} ms."
+    lines = [f"The loader can make {ground.loader_requests_per_s:,.0f} requests/s here; {disk}"]
+    if result.single_of_ceiling is not None:
+        lines.append(
+            f"Single pings come to {result.single_of_ceiling:.2f} of Flask's requests/s behind the same server."
+        )
+    if result.commits_per_s is None or result.single_of_commits is None:
+        lines.append("PostgreSQL's own limit is not known: pgbench is not installed beside its programs.")
+    else:
+        lines.append(
+            f"PostgreSQL alone makes {result.commits_per_s:,.0f} durable one-row commits/s by pgbench: "
+            f"single pings come to {result.single_of_commits:.2f} of one commit each."
+        )
+    return lines
+
+
+def _schedule(result: Result) -> list[str]:
+    if not result.scheduled:
+        return []
+    turns = result.scheduled
+    spread = f"{min(turn.p99_ms for turn in turns):.1f}-{max(turn.p99_ms for turn in turns):.1f}"
+    told = (
+        f"On a schedule, at half of that ({turns[0].rate:,.0f} single pings/s), counted from when each was due: "
+        f"p50 {statistics.median(turn.p50_ms for turn in turns):.1f} ms, "
+        f"p99 {result.single_p99_half_ms:.1f} ms ({spread}), worst {max(turn.worst_ms for turn in turns):.0f} ms; "
+        f"the loader's own lateness p99 {max(turn.late_ms for turn in turns):.1f} ms."
+    )
+    verdict = joined(turn.verdict for turn in turns)
+    if not verdict.wrong:
+        return [told]
+    return [told, f"On it {verdict.wrong:,} WRONG ANSWERS, the first: {verdict.first_wrong}"]
+
+
+def elsewhere(result: Result) -> list[float]:
+    """Of each round of each contestant, the share of the processors that went to other work, or away."""
+    return [round_.spent.elsewhere for standing in result.standings for round_ in standing.rounds]
+
+
+def _stolen(result: Result) -> float:
+    spent = [round_.spent for standing in result.standings for round_ in standing.rounds]
+    available = sum(one.available for one in spent)
+    return sum(one.stolen for one in spent) / available if available else 0.0
+
+
+def _others(result: Result) -> str:
+    shares = elsewhere(result)
+    return (
+        f"Meanwhile {100 * statistics.median(shares):.0f} % of the processors went elsewhere "
+        f"({100 * min(shares):.0f} to {100 * max(shares):.0f} % in a round; {100 * _stolen(result):.0f} % taken by the "
+        "host): the less, the more the figures are worth."
     )
 
 
@@ -97,24 +225,44 @@ def _verdict_line(standing: Standing) -> str:
         return f"{found}{standing.wrong:,} WRONG ANSWERS, the first: {standing.first_wrong}"
     if standing.caps_exceeded:
         return f"{found}{standing.caps_exceeded:,} CAPS EXCEEDED"
-    return f"{found}all as they must be, no cap exceeded"
+    return f"{found}all as they must be, and kept; no cap exceeded"
 
 
-def as_json(standings: Sequence[Standing], ground: Ground) -> str:
+def as_json(result: Result) -> str:
     """One line: the ratios, and of each contestant the medians and every round."""
-    by_name: Mapping[str, Standing] = {standing.name: standing for standing in standings}
-    base = standings[0]
-    result: dict[str, Any] = {
-        "single_ratio": round(ratio(by_name["single"], base), 2),
-        "batch100_ratio": round(ratio(by_name["batch100"], base), 2),
-        "sound": sound(standings),
-        "rounds": len(base.rounds),
-        "web_process_mb": round(max(by_name[name].memory_mb for name in ("single", "batch100")), 1),
-        "loader_requests_per_s": round(ground.loader_requests_per_s),
-        "durable_write_ms": round(ground.durable_write_ms, 3),
-        **{standing.name: _figures(standing) for standing in standings},
+    commits = result.commits_per_s
+    found: dict[str, Any] = {
+        **{f"{name}_ratio": _rounded(result.ratio(name), 2) for name in BASES},
+        "single_of_ceiling": _rounded(result.single_of_ceiling, 3),
+        "single_of_commits": _rounded(result.single_of_commits, 3),
+        "single_p99_half_ms": _rounded(result.single_p99_half_ms, 2),
+        "sound": result.sound,
+        "rounds": len(result.standings[0].rounds),
+        "web_process_mb": round(result.web_process_mb, 1),
+        "loader_requests_per_s": round(result.ground.loader_requests_per_s),
+        "durable_write_ms": round(result.ground.durable_write_ms, 3),
+        "commits_per_s": _rounded(commits, 0),
+        "rounds_commits_per_s": [round(one) for one in result.ground.commits_per_s],
+        "elsewhere": round(statistics.median(elsewhere(result)), 3),
+        "scheduled": [_scheduled(turn) for turn in result.scheduled],
+        **{standing.name: _figures(standing) for standing in result.standings},
     }
-    return json.dumps(result)
+    return json.dumps(found)
+
+
+def _rounded(figure: float | None, digits: int) -> float | None:
+    return None if figure is None else round(figure, digits)
+
+
+def _scheduled(turn: Scheduled) -> dict[str, Any]:
+    return {
+        "rate": round(turn.rate, 1),
+        "p50_ms": round(turn.p50_ms, 2),
+        "p99_ms": round(turn.p99_ms, 2),
+        "worst_ms": round(turn.worst_ms, 2),
+        "loader_late_p99_ms": round(turn.late_ms, 2),
+        "wrong_answers": turn.verdict.wrong,
+    }
 
 
 def _figures(standing: Standing) -> dict[str, Any]:
@@ -123,7 +271,15 @@ def _figures(standing: Standing) -> dict[str, Any]:
         "p50_ms": round(standing.p50_ms, 2),
         "p99_ms": round(standing.p99_ms, 2),
         "memory_mb": round(standing.memory_mb, 1),
+        "web_us_per_ping": round(standing.web_us, 1),
+        "postgres_us_per_ping": round(standing.postgres_us, 1),
+        "loader_us_per_ping": round(standing.loader_us, 1),
         "wrong_answers": standing.wrong,
         "caps_exceeded": standing.caps_exceeded,
         "rounds_pings_per_s": [round(round_.pings_per_s, 1) for round_ in standing.rounds],
+        "rounds_elsewhere": [round(round_.spent.elsewhere, 3) for round_ in standing.rounds],
     }
+
+
+def _per_ping_us(seconds: float, round_: Round) -> float:
+    return 1e6 * seconds / round_.verdict.pings if round_.verdict.pings else 0.0

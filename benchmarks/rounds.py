@@ -3,92 +3,155 @@
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from benchmarks import workload
-from benchmarks.checking import Verdict, check
-from benchmarks.contestants import Contestant, Exchange
-from benchmarks.loader import Lane, drive
-from benchmarks.servers import free_port, running
+from benchmarks.checking import Verdict, check, joined, with_what_was_kept
+from benchmarks.contestants import Contestant, Exchange, Kept, parties_for
+from benchmarks.loader import Lane, drive, keep_time
+from benchmarks.processors import Spent, spent
+from benchmarks.servers import Server, free_port, running
 from benchmarks.wire import post
-from benchmarks.workload import Mix, PlannedPing
+from benchmarks.workload import PlannedPing
 
 # The most that any contestant is given for a round: 4 800 people x 20 steps = 96 000 pings.
 PEOPLE_PER_ROUND = 4_800
 MAX_ROUNDS = 9
 WARM_UP_LIMIT_S = 30.0
+# As many phones as hardly ever have two pings out at once, at half of what the service can answer.
+SCHEDULED_CONNECTIONS = 128
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
+    """One contestant's turn; `spent` is what it and the loader cost the processors meanwhile."""
+
     pings_per_s: float
     p50_ms: float
     p99_ms: float
     memory_mb: float
     verdict: Verdict
+    spent: Spent
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """One turn on a schedule; latencies count from when each ping was due. `late_ms`: the loader's own p99."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    late_ms: float
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """What is the same for every contestant of a run; `settle` is called before each measured part."""
+    """What is the same for every contestant of a run.
+
+    `settle` is called before each measured part; `postgres` is the process that all others of the database come from.
+    """
 
     seconds: float
     seed: int
-    mix: Mix
     settle: Callable[[], None]
-
-    def parties(self, contestant: Contestant, first_person: int) -> list[list[PlannedPing]]:
-        size = contestant.party_size
-        firsts = range(first_person, first_person + size * contestant.parties, size)
-        return [workload.party(range(first, first + size), seed=self.seed, mix=self.mix) for first in firsts]
+    postgres: int | None
 
 
 def play(contestant: Contestant, course: Course, *, first_person: int) -> Round:
     """One round on people nobody has seen in this database before: first they are placed, then they walk."""
-    parties = course.parties(contestant, first_person)
+    size = contestant.party_size
+    people = range(first_person, first_person + size * parties_for(contestant, course.seconds))
+    parties = [
+        workload.party(range(first, first + size), seed=course.seed, mix=contestant.mix)
+        for first in people[::size]
+    ]
+    with _placed(contestant, parties, size) as (server, began_at):
+        walked = _by_lane([contestant.exchanges(party[size:], began_at) for party in parties], contestant)
+        lanes = [Lane([exchange.request for exchange in exchanges]) for exchanges in walked]
+        course.settle()
+        already = contestant.kept()
+        before = spent(server.pid, course.postgres)
+        taken_s = drive(server.port, lanes, seconds=course.seconds)
+        used = spent(server.pid, course.postgres).since(before)
+        verdict = _judged(contestant, walked, lanes, already)
+        memory_mb = server.heaviest_process_mb()
+    cuts = _percentiles(lanes)
+    return Round(verdict.pings / taken_s, cuts[49], cuts[98], memory_mb, verdict, used)
+
+
+def play_on_schedule(contestant: Contestant, course: Course, *, rate: float, first_person: int) -> Scheduled:
+    """So many pings a second whatever becomes of them, of people who walk side by side, each on a connection."""
+    steps = course.seconds * rate / workload.STEPS
+    people = SCHEDULED_CONNECTIONS * max(1, round(steps / SCHEDULED_CONNECTIONS))
+    crowd = range(first_person, first_person + people)
+    party = workload.party(crowd, seed=course.seed, mix=contestant.mix)
+    with _placed(contestant, [party], people) as (server, began_at):
+        exchanges = contestant.exchanges(party[people:], began_at)
+        walked = [exchanges[first::SCHEDULED_CONNECTIONS] for first in range(SCHEDULED_CONNECTIONS)]
+        lanes = [Lane([exchange.request for exchange in each]) for each in walked]
+        course.settle()
+        already = contestant.kept()
+        keep_time(server.port, lanes, rate=rate)
+        verdict = _judged(contestant, walked, lanes, already)
+    cuts = _percentiles(lanes)
+    worst_ms = max(ms for lane in lanes for ms in lane.latencies_ms)
+    late = statistics.quantiles([ms for lane in lanes for ms in lane.late_ms], n=100, method="inclusive")
+    return Scheduled(rate, cuts[49], cuts[98], worst_ms, late[98], verdict)
+
+
+class Unready(Exception):  # noqa: N818 - what happened, told as it stands
+    """A contestant did not even place its people."""
+
+
+@contextmanager
+def _placed(
+    contestant: Contestant, parties: Sequence[Sequence[PlannedPing]], size: int
+) -> Iterator[tuple[Server, datetime]]:
+    """The contestant's server, warm, with everybody where they begin; and the time that the pings count from."""
     with contestant.serving() as server:
         began_at = datetime.now(UTC)
-        size = contestant.party_size
-        placed = contestant.warm_up([ping for party in parties for ping in party[:size]], began_at)
-        walked = [contestant.exchanges(party[size:], began_at) for party in parties]
-        warm_up, _, _ = _run(contestant, server.port, [[exchange] for exchange in placed], WARM_UP_LIMIT_S)
-        if warm_up.pings < sum(len(exchange.pings) for exchange in placed):
+        first_steps = [ping for party in parties for ping in party[:size]]
+        placing = _by_lane([[one] for one in contestant.warm_up(first_steps, began_at)], contestant)
+        lanes = [Lane([exchange.request for exchange in exchanges]) for exchanges in placing]
+        drive(server.port, lanes, seconds=WARM_UP_LIMIT_S, all_of_them=True)
+        verdict = joined(
+            check(contestant, exchanges, lane.answers) for exchanges, lane in zip(placing, lanes, strict=True)
+        )
+        if verdict.pings < len(first_steps):
             raise TimeoutError(f"{contestant.label}: not warm within {WARM_UP_LIMIT_S:.0f} s")
-        if warm_up.wrong:
-            return Round(0.0, 0.0, 0.0, server.heaviest_process_mb(), warm_up)
-        course.settle()
-        verdict, latencies_ms, seconds = _run(contestant, server.port, walked, course.seconds)
-        memory_mb = server.heaviest_process_mb()
-    cuts = statistics.quantiles(latencies_ms, n=100, method="inclusive")
-    return Round(verdict.pings / seconds, cuts[49], cuts[98], memory_mb, verdict)
+        if verdict.wrong:
+            raise Unready(f"{contestant.label}: wrong in the warm-up: {verdict.first_wrong}")
+        yield server, began_at
 
 
-def _run(
-    contestant: Contestant, port: int, parties: Sequence[Sequence[Exchange]], seconds: float
-) -> tuple[Verdict, list[float], float]:
+def _by_lane(parties: Sequence[Sequence[Exchange]], contestant: Contestant) -> list[list[Exchange]]:
     """Spread the parties over the connections, each party whole: a phone's pings must stay in order."""
-    by_lane = [
+    return [
         [exchange for party in parties[first :: contestant.connections] for exchange in party]
         for first in range(contestant.connections)
     ]
-    lanes = [Lane([exchange.request for exchange in exchanges]) for exchanges in by_lane]
-    taken_s = drive(port, lanes, seconds=seconds)
-    verdicts = [
-        check(contestant, exchanges, lane.answers) for exchanges, lane in zip(by_lane, lanes, strict=True)
-    ]
-    return _joined(verdicts), [ms for lane in lanes for ms in lane.latencies_ms], taken_s
 
 
-def _joined(verdicts: Sequence[Verdict]) -> Verdict:
-    return Verdict(
-        wrong=sum(verdict.wrong for verdict in verdicts),
-        first_wrong=next((verdict.first_wrong for verdict in verdicts if verdict.first_wrong), None),
-        pings=sum(verdict.pings for verdict in verdicts),
-        entered=sum(verdict.entered for verdict in verdicts),
-        offers=tuple(offer for verdict in verdicts for offer in verdict.offers),
+def _judged(
+    contestant: Contestant, walked: Sequence[Sequence[Exchange]], lanes: Sequence[Lane], already: Kept | None
+) -> Verdict:
+    verdict = joined(
+        check(contestant, exchanges, lane.answers) for exchanges, lane in zip(walked, lanes, strict=True)
     )
+    found = contestant.kept()
+    if already is None or found is None:
+        return verdict
+    more = Kept(found.pings - already.pings, found.offers - already.offers)
+    return with_what_was_kept(verdict, verdict.kept, more)
+
+
+def _percentiles(lanes: Sequence[Lane]) -> list[float]:
+    return statistics.quantiles([ms for lane in lanes for ms in lane.latencies_ms], n=100, method="inclusive")
 
 
 def loader_ceiling(*, connections: int, seconds: float = 1.5) -> float:

@@ -25,7 +25,7 @@ class Server:
 
     def heaviest_process_mb(self) -> float:
         """Resident memory of the largest process of the server: a web process, as the others only watch."""
-        return max(_resident_mb(pid) for pid in _family(self.pid))
+        return max(_resident_mb(pid) for pid in family(self.pid))
 
 
 class ServerFailed(Exception):  # noqa: N818 - what happened, told as it stands
@@ -99,7 +99,7 @@ def _last_lines(descriptor: int, count: int = 15) -> str:
     return without_paths("\n".join(tail.splitlines()[-count:]))
 
 
-def _family(pid: int) -> list[int]:
+def family(pid: int) -> list[int]:
     """A process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):

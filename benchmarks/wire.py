@@ -10,6 +10,7 @@ HEAD_END = b"\r\n\r\n"
 class Response:
     status: int
     body: bytes
+    head: bytes = b""
 
 
 def post(path: str, headers: Mapping[str, str], body: bytes) -> bytes:
@@ -38,4 +39,4 @@ def response_length(received: bytes | bytearray) -> int | None:
 
 def parse_response(received: bytes) -> Response:
     head, _, body = received.partition(HEAD_END)
-    return Response(status=int(head.split(b" ", 2)[1]), body=body)
+    return Response(status=int(head.split(b" ", 2)[1]), body=body, head=head)

@@ -43,9 +43,10 @@ class Mix:
     offers_per_day: int = OFFERS_PER_CUSTOMER_AND_DAY
 
 
-# Every ping enters a zone whose campaigns are for its customer. Of the 21 entries of a walk the first 18 make an
-# offer, as dear as a decision can be, and the last three are refused by the contact policy: caps bite here too.
-WORST = Mix(moving=1.0, all_gold=True, offers_per_day=18)
+REALISTIC = Mix()
+# Every ping enters a zone whose campaigns are for its customer. Of the 21 entries of a walk the first 15 make an
+# offer, as dear as a decision can be, and the others are refused by the contact policy: caps bite here too.
+WORST = Mix(moving=1.0, all_gold=True, offers_per_day=15)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Flask, abort, request
+from flask import Blueprint, Flask, abort, current_app, request
 from geoalchemy2 import WKTElement
 from sqlalchemy import Select, func, select
 
@@ -27,6 +27,7 @@ def create_app() -> Flask:
         "pool_size": int(os.environ["OBVIOUS_THREADS"]),
         "max_overflow": 0,
     }
+    app.config["OFFERS_PER_DAY"] = int(os.environ.get("OBVIOUS_OFFERS_PER_DAY", OFFERS_PER_CUSTOMER_AND_DAY))
     db.init_app(app)
     app.register_blueprint(api)
     return app
@@ -109,7 +110,7 @@ def _in_daypart(campaign: Campaign, now: datetime) -> bool:
 
 def _had_enough_today(customer: Customer, now: datetime) -> bool:
     today = _decisions(customer).where(Decision.decided_at > now - timedelta(days=1))
-    return db.session.execute(today).scalar_one() >= OFFERS_PER_CUSTOMER_AND_DAY
+    return int(db.session.execute(today).scalar_one()) >= current_app.config["OFFERS_PER_DAY"]
 
 
 def _capped(campaign: Campaign, customer: Customer, now: datetime) -> bool:

@@ -7,15 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import psycopg
+
+from beacon_service.settings import libpq_url
 from benchmarks import workload
-from benchmarks.contestants import Answer, Exchange
+from benchmarks.contestants import Answer, Exchange, Kept
 from benchmarks.obvious.seed import API_KEY
 from benchmarks.servers import Server, free_port, running
 from benchmarks.wire import post
-from benchmarks.workload import PlannedPing
+from benchmarks.workload import REALISTIC, WORST, Mix, PlannedPing
 
 # (worker processes, threads in each): what one would try on a small machine; the benchmark takes the fastest.
 SHAPES = ((2, 4), (2, 8), (4, 4))
+KEPT = "SELECT (SELECT count(*) FROM pings), (SELECT count(*) FROM decisions)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +29,19 @@ class Obvious:
     database_url: str
     workers: int
     threads: int
-    name: str = "obvious"
+    mix: Mix = REALISTIC
     connections: int = 64
-    party_size: int = 20
-    parties: int = 16
+    party_size: int = 1
+    fastest: float = 800.0
+
+    @property
+    def name(self) -> str:
+        return "obvious_worst" if self.mix == WORST else "obvious"
 
     @property
     def label(self) -> str:
-        return f"obvious build ({self.workers} x {self.threads} gthread)"
+        worst = ", every ping decides" if self.mix == WORST else ""
+        return f"obvious build ({self.workers} x {self.threads}){worst}"
 
     @contextmanager
     def serving(self) -> Iterator[Server]:
@@ -48,7 +57,11 @@ class Obvious:
         ]
         command += ["--workers", str(self.workers), "--threads", str(self.threads), "--keep-alive", "30"]
         command += ["--bind", f"127.0.0.1:{port}", "benchmarks.obvious.app:create_app()"]
-        environment = {"OBVIOUS_DATABASE_URL": self.database_url, "OBVIOUS_THREADS": str(self.threads)}
+        environment = {
+            "OBVIOUS_DATABASE_URL": self.database_url,
+            "OBVIOUS_THREADS": str(self.threads),
+            "OBVIOUS_OFFERS_PER_DAY": str(self.mix.offers_per_day),
+        }
         with running(command, port=port, environment=environment, ready_path="/healthz") as server:
             yield server
 
@@ -69,6 +82,12 @@ class Obvious:
             ),
             offers=frozenset([(phone, offer["campaign"])] if offer else []),
         )
+
+    def kept(self) -> Kept | None:
+        with psycopg.connect(libpq_url(self.database_url)) as connection:
+            row = connection.execute(KEPT).fetchone()
+        assert row is not None, "a SELECT without FROM is one row"
+        return Kept(*row)
 
 
 def _request(ping: PlannedPing, began_at: datetime) -> bytes:

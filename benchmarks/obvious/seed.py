@@ -3,8 +3,10 @@
 import os
 from datetime import time
 
+import psycopg
 from sqlalchemy import func, insert, text
 
+from beacon_service.settings import libpq_url
 from benchmarks import workload
 from benchmarks.obvious.app import create_app
 from benchmarks.obvious.models import ApiKey, Campaign, Zone, db
@@ -42,6 +44,13 @@ def seed(url: str) -> None:
         db.session.execute(text("ANALYZE"))
         db.session.commit()
         db.engine.dispose()
+
+
+def make_all_gold(url: str) -> None:
+    """For the worst case, before anybody has walked."""
+    with psycopg.connect(libpq_url(url), autocommit=True) as connection:
+        connection.execute("UPDATE customers SET tier = 'gold'")
+        connection.execute("VACUUM ANALYZE")
 
 
 def _zones_and_campaigns() -> None:

@@ -1,6 +1,5 @@
-"""This service as a contestant, twice: phones that send single pings, gateways that send batches of 100."""
+"""This service as a contestant: phones that send single pings, gateways that send batches."""
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,56 +7,89 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import msgspec
+import psycopg
+
+from beacon_service.serving import server_command
+from beacon_service.settings import Settings, libpq_url
 from benchmarks import workload
-from benchmarks.contestants import Answer, Exchange
+from benchmarks.contestants import Answer, Exchange, Kept
 from benchmarks.servers import Server, free_port, running
 from benchmarks.service.seed import PUBLISHABLE_KEY, SECRET_KEY
 from benchmarks.wire import post
-from benchmarks.workload import PlannedPing
+from benchmarks.workload import REALISTIC, WORST, Mix, PlannedPing
 
-BATCH = 100
 # As many single pings as the obvious build has for its warm-up.
 WARMING = 320
+BATCH = 100
+WEB_PROCESSES = 2
 # The load comes from one address with one key, as no phone's does; the limit of each phone stays as it is.
-UNLIMITED = {"BEACON_RATE_LIMIT_KEY": "1000000/second", "BEACON_RATE_LIMIT_ADDRESS": "1000000/second"}
+# Nor is anybody sent away for having to wait: a closed loop saturates on purpose, and a refusal is no answer.
+UNLIMITED = {
+    "BEACON_RATE_LIMIT_KEY": "1000000/second",
+    "BEACON_RATE_LIMIT_ADDRESS": "1000000/second",
+    "BEACON_PING_WAIT_TARGET_MS": "30000",
+    "BEACON_PING_WAIT_LIMIT_MS": "30000",
+}
+KEPT = "SELECT (SELECT count(*) FROM pings), (SELECT count(*) FROM grants WHERE arm = 'offered')"
+
+
+@contextmanager
+def serve(
+    database_url: str, *, target: str | None = None, web_processes: int = WEB_PROCESSES, **settings: str
+) -> Iterator[Server]:
+    """The service as `beacon-service serve` starts it; with a target, another application in its place."""
+    port = free_port()
+    environment = {
+        "BEACON_DATABASE_URL": database_url,
+        "BEACON_PORT": str(port),
+        "BEACON_WEB_PROCESSES": str(web_processes),
+        "BEACON_LOG_LEVEL": "warning",
+        **UNLIMITED,
+        **settings,
+    }
+    command = [str(Path(sys.executable).with_name("beacon-service")), "serve"]
+    if target is not None:
+        asked = {name.removeprefix("BEACON_").lower(): value for name, value in environment.items()}
+        command = server_command(Settings.model_validate(asked), target)
+    with running(command, port=port, environment=environment, ready_path="/readyz") as server:
+        yield server
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """What both have in common. The worker does not run: no timer falls due within a round."""
+    """What all have in common. The worker does not run: no timer falls due within a round."""
 
     database_url: str
-    web_processes: int = 2
+    web_processes: int = WEB_PROCESSES
 
     @contextmanager
     def serving(self) -> Iterator[Server]:
-        port = free_port()
-        environment = {
-            "BEACON_DATABASE_URL": self.database_url,
-            "BEACON_PORT": str(port),
-            "BEACON_WEB_PROCESSES": str(self.web_processes),
-            "BEACON_LOG_LEVEL": "warning",
-            **UNLIMITED,
-        }
-        command = [str(Path(sys.executable).with_name("beacon-service")), "serve"]
-        with running(command, port=port, environment=environment, ready_path="/readyz") as server:
+        with serve(self.database_url, web_processes=self.web_processes) as server:
             yield server
 
     def read(self, _exchange: Exchange, body: bytes) -> Answer:
         return read_answer(body)
 
+    def kept(self) -> Kept | None:
+        with psycopg.connect(libpq_url(self.database_url)) as connection:
+            row = connection.execute(KEPT).fetchone()
+        assert row is not None, "a SELECT without FROM is one row"
+        return Kept(*row)
+
 
 @dataclass(frozen=True, slots=True)
 class SinglePings(Service):
+    mix: Mix = REALISTIC
     name: str = "single"
-    label: str = "beacon-service, single pings"
+    label: str = "single pings"
     connections: int = 64
     party_size: int = 20
-    parties: int = 128
+    fastest: float = 6_000.0
 
     def warm_up(self, pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]:
         """The first few as they will come in the round, so that nothing is done for the first time there."""
-        return [*self.exchanges(pings[:WARMING], began_at), *batches(pings[WARMING:], began_at)]
+        return [*self.exchanges(pings[:WARMING], began_at), *batches(pings[WARMING:], began_at, BATCH)]
 
     def exchanges(self, pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]:
         return [single(ping, began_at) for ping in pings]
@@ -65,27 +97,34 @@ class SinglePings(Service):
 
 @dataclass(frozen=True, slots=True)
 class Batches(Service):
-    """Eight gateways at once: twice the threads that could work on them in parallel."""
+    """Eight gateways at once: twice the threads that could work on large ones in parallel."""
 
-    name: str = "batch100"
-    label: str = "beacon-service, batches of 100"
+    party_size: int = 100
+    mix: Mix = REALISTIC
+    fastest: float = 10_000.0
     connections: int = 8
-    party_size: int = BATCH
-    parties: int = 48
+
+    @property
+    def name(self) -> str:
+        return f"batch{self.party_size}{'_worst' if self.mix == WORST else ''}"
+
+    @property
+    def label(self) -> str:
+        return f"batches of {self.party_size}{', every ping decides' if self.mix == WORST else ''}"
 
     def warm_up(self, pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]:
-        return batches(pings, began_at)
+        return self.exchanges(pings, began_at)
 
     def exchanges(self, pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]:
-        return batches(pings, began_at)
+        return batches(pings, began_at, self.party_size)
 
 
 def single(ping: PlannedPing, began_at: datetime) -> Exchange:
-    body = {
-        "installation_id": workload.person_name(ping.person),
-        "sent_at": began_at.isoformat(),
-        "pings": [_document(ping, began_at)],
-    }
+    phone = workload.person_name(ping.person)
+    body = (
+        f'{{"installation_id": "{phone}", "sent_at": "{began_at.isoformat()}",'
+        f' "pings": [{_document(ping, began_at)}]}}'
+    )
     headers = {
         "Authorization": f"Bearer {PUBLISHABLE_KEY}",
         "Beacon-Installation-Token": workload.token_of(ping.person),
@@ -93,41 +132,34 @@ def single(ping: PlannedPing, began_at: datetime) -> Exchange:
     return _exchange(headers, body, (ping,))
 
 
-def batches(pings: Sequence[PlannedPing], began_at: datetime) -> list[Exchange]:
-    return [_batch(tuple(pings[first : first + BATCH]), began_at) for first in range(0, len(pings), BATCH)]
+def batches(pings: Sequence[PlannedPing], began_at: datetime, size: int = BATCH) -> list[Exchange]:
+    return [_batch(tuple(pings[first : first + size]), began_at) for first in range(0, len(pings), size)]
 
 
 def _batch(pings: tuple[PlannedPing, ...], began_at: datetime) -> Exchange:
-    body = {
-        "sent_at": began_at.isoformat(),
-        "batches": [
-            {"installation_id": workload.person_name(ping.person), "pings": [_document(ping, began_at)]}
-            for ping in pings
-        ],
-    }
+    each = ", ".join(
+        f'{{"installation_id": "{workload.person_name(ping.person)}", "pings": [{_document(ping, began_at)}]}}'
+        for ping in pings
+    )
+    body = f'{{"sent_at": "{began_at.isoformat()}", "batches": [{each}]}}'
     return _exchange({"Authorization": f"Bearer {SECRET_KEY}"}, body, pings)
 
 
-def _document(ping: PlannedPing, began_at: datetime) -> dict[str, object]:
+def _document(ping: PlannedPing, began_at: datetime) -> str:
+    """Written as text: a round has a hundred thousand of them, and no name in it needs an escape."""
     at = began_at + timedelta(seconds=workload.at_offset_s(ping.step))
-    return {
-        "ping_id": f"{ping.person}-{ping.step}",
-        "at": at.isoformat(),
-        "foreground": True,
-        "position": {
-            "latitude": ping.latitude,
-            "longitude": ping.longitude,
-            "accuracy_m": workload.ACCURACY_M,
-        },
-    }
+    return (
+        f'{{"ping_id": "{ping.person}-{ping.step}", "at": "{at.isoformat()}", "foreground": true, "position": '
+        f'{{"latitude": {ping.latitude}, "longitude": {ping.longitude}, "accuracy_m": {workload.ACCURACY_M}}}}}'
+    )
 
 
-def _exchange(headers: Mapping[str, str], body: object, pings: tuple[PlannedPing, ...]) -> Exchange:
-    return Exchange(post("/v1/pings", headers, json.dumps(body).encode()), pings)
+def _exchange(headers: Mapping[str, str], body: str, pings: tuple[PlannedPing, ...]) -> Exchange:
+    return Exchange(post("/v1/pings", headers, body.encode()), pings)
 
 
 def read_answer(body: bytes) -> Answer:
-    answer = json.loads(body)
+    answer = msgspec.json.decode(body)
     return Answer(
         accepted=sum(result["status"] == "accepted" for result in answer["results"]),
         entered=frozenset(

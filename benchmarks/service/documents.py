@@ -10,9 +10,8 @@ EVERY_DAY = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 SITE: dict[str, Any] = {"name": "Benchmark", "time_zone": "UTC"}
 
 
-def policy() -> dict[str, Any]:
-    limit = workload.OFFERS_PER_CUSTOMER_AND_DAY
-    return {"caps": [_cap(scope="all", limit=limit, rolling_days=1)], "hold_out": 0.0}
+def policy(offers_per_day: int = workload.OFFERS_PER_CUSTOMER_AND_DAY) -> dict[str, Any]:
+    return {"caps": [_cap(scope="all", limit=offers_per_day, rolling_days=1)], "hold_out": 0.0}
 
 
 def zones() -> dict[str, Any]:

@@ -3,9 +3,12 @@
 import json
 from datetime import UTC, datetime
 
+import pytest
+
 from benchmarks import workload
-from benchmarks.contestants import Answer
-from benchmarks.service.contestant import batches, read_answer, single
+from benchmarks.contestants import Answer, parties_for
+from benchmarks.rounds import PEOPLE_PER_ROUND
+from benchmarks.service.contestant import Batches, SinglePings, batches, read_answer, single
 from benchmarks.workload import Mix
 
 BEGAN_AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -29,6 +32,24 @@ def test_a_batch_carries_a_hundred_phones_under_the_secret_key():
     assert b"Authorization: Bearer sk_" in first.request
     assert len({batch["installation_id"] for batch in body_of(first)["batches"]}) == 100
     assert {ping.step for ping in second.pings} == {1}
+
+
+@pytest.mark.parametrize("size", [20, 100, 500])
+def test_a_batch_carries_as_many_phones_as_its_contestant_is_named_for(size):
+    contestant = Batches("", party_size=size)
+    party = workload.party(range(size), seed=1, mix=contestant.mix)
+    exchanges = contestant.exchanges(party, BEGAN_AT)
+    assert contestant.name == f"batch{size}"
+    assert {len(body_of(exchange)["batches"]) for exchange in exchanges} == {size}
+
+
+@pytest.mark.parametrize("seconds", [1.0, 3.0, 8.0])
+def test_every_connection_has_as_many_parties_and_nobody_more_people_than_a_round_has(seconds):
+    contestants = [SinglePings(""), *(Batches("", party_size=size) for size in (20, 100, 500))]
+    for contestant in contestants:
+        parties = parties_for(contestant, seconds)
+        assert parties % contestant.connections == 0
+        assert parties * contestant.party_size <= PEOPLE_PER_ROUND
 
 
 def test_all_pings_of_a_round_are_recent_and_none_is_far_ahead():

@@ -44,6 +44,15 @@ def test_only_gold_customers_are_due_offers_and_only_up_to_the_cap():
         assert offers == (workload.OFFERS_PER_CUSTOMER_AND_DAY if workload.tier_of(person) == "gold" else 0)
 
 
+def test_in_the_worst_case_every_ping_decides_and_the_caps_bite_at_the_end_of_a_walk():
+    for person in PEOPLE:
+        pings = workload.walk(person, seed=1, mix=workload.WORST)
+        assert all(ping.enters for ping in pings)
+        allowed = workload.WORST.offers_per_day
+        assert [ping.offers for ping in pings] == [step < allowed for step in range(workload.STEPS + 1)]
+        assert 0 < allowed < workload.STEPS
+
+
 def test_the_mix_is_eighty_fifteen_five():
     steps = [ping for pings in walks().values() for ping in pings if ping.step > 0]
     moving = sum(ping.enters for ping in steps) / len(steps)
