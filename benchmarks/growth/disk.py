@@ -1,6 +1,7 @@
 """What a size will take on disk, reckoned from what rows of the service's own took, before anything is filled in."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from benchmarks.growth.sizes import Size
 
@@ -10,7 +11,7 @@ WORKING_BYTES = 5 * GB
 # An index of a long table is sorted on disk before it is written: its own entries once more, of one index at a time.
 SORTED_BYTES_A_DECISION = 60
 # In a customer's memory: `"shop-000/cell-0001": {"number": 3, "started_at": ..., "left_at": ...}`.
-BYTES_A_VISIT = 120
+BYTES_A_VISIT = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,24 @@ def refusal(size: Size, per: BytesPerRow, *, free: int, limit: int) -> str | Non
     if need > free:
         return f"needs {need / GB:.1f} GB of disk, and {free / GB:.1f} are free"
     return None
+
+
+def refined(
+    per: BytesPerRow, size: Size, have: Size, before: Mapping[str, int], after: Mapping[str, int]
+) -> BytesPerRow:
+    """With what rows of the ledger took when they were filled in: their indexes were built at once, and are closer.
+
+    `before`, `after`: bytes of tables at `have` and at `size`.
+    """
+
+    def each(table: str, rows: int, known: float) -> float:
+        return (after[table] - before[table]) / rows if rows > 0 else known
+
+    return replace(
+        per,
+        decision=each("decisions", size.decisions - have.decisions, per.decision),
+        grant=each("grants", size.grants - have.grants, per.grant),
+        move=each("moves", size.decisions - have.decisions, per.move),
+        ping=each("pings", size.pings - have.pings, per.ping),
+        presence=each("presence", size.known - have.known, per.presence),
+    )

@@ -25,8 +25,8 @@ NEWEST_AGO = "25 hours"
 # A multiple of four: of every four samples the first made an offer.
 SAMPLES = 2_000
 AT_ONCE = 1_000_000
-# Fewer rows than this go in faster with their indexes in place.
-WORTH_REBUILDING = 500_000
+# Fewer rows than this go in as fast with their indexes in place.
+WORTH_REBUILDING = 100_000
 
 SAMPLE = f"""
 CREATE SCHEMA growth;
@@ -52,6 +52,8 @@ JOIN pings AS p ON (p.installation_key, p.ping_id, p.received_on) = (c.installat
 """
 SAMPLED = ("decisions", "grants", "moves", "pings")
 
+# Looked up row by row, so that rows are written in the order in which they are numbered.
+_SAMPLE_OF = f"CROSS JOIN LATERAL (SELECT * FROM growth.{{table}} WHERE n = i %% {SAMPLES} OFFSET 0) AS t"
 # Of the row i: its time, a number to draw from, and whose it is. Keys are numbers plus one: see filling.
 MADE = f"""
 FROM generate_series(%(first)s::bigint, %(upto)s - 1, %(every)s) AS i
@@ -60,7 +62,7 @@ CROSS JOIN LATERAL (SELECT
     md5(i::text) AS hash,
     4 * (i / 4 * %(stride)s %% (%(customers)s / 4)) + i %% 4 + 1 AS key
 ) AS made
-JOIN growth.{{table}} AS t ON t.n = i %% {SAMPLES}
+{_SAMPLE_OF}
 """
 # Of version 7, as the service's are: by time, and then at random. And of version 8: a name.
 _BY_TIME = (
@@ -96,7 +98,7 @@ CROSS JOIN LATERAL (SELECT
     %(now)s::timestamptz - i %% {PING_DAYS} * interval '1 day' AS at,
     1 + i / {PING_DAYS} * %(stride)s %% %(customers)s AS key
 ) AS made
-JOIN growth.pings AS t ON t.n = i %% {SAMPLES}
+{_SAMPLE_OF.format(table="pings")}
 """
 OF_PINGS = {
     "received_on": "made.at::date", "installation_key": "made.key", "customer_key": "made.key", "ping_id": "'h' || i",
@@ -109,7 +111,7 @@ INSERT INTO presence (installation_key, state, tick_at, last_seq)
 SELECT made.key, json_build_object(
     'last_at', made.at, 'fix', json_build_array(made.at, 120.0712345, 30.2912345, 5.0),
     'ping', json_build_array(made.at::date, 'h' || i)), NULL, i * 1000
-{MADE.partition("JOIN growth")[0]}
+{MADE.removesuffix(f"{_SAMPLE_OF}{chr(10)}")}
 """
 # The zones of one shop that they have been to, and the shop; the last of these visits is a day ago.
 REMEMBER = """
@@ -153,6 +155,7 @@ def sample(url: str, into: str) -> None:
             ):
                 for part in coming:
                     going.write(part)
+            target.execute(f"ALTER TABLE growth.{table} ADD PRIMARY KEY (n)".encode())
             _insist_on_all(target, table)
 
 
@@ -175,12 +178,14 @@ def add_ledger(url: str, size: Size, have: Size) -> Iterator[tuple[str, int, int
         partitions.ensure(connection, now.date() - timedelta(days=PING_DAYS - 1))
         for table, every in (("decisions", 1), ("moves", 1), ("grants", DECISIONS_A_GRANT)):
             statement = multiplied(table, _columns(connection, table), OVERRIDES[table], MADE)
+            yield table, 0, span.upto - span.first
             with _indexes_apart(connection, table, (span.upto - span.first) // every):
                 for first, upto in parts(span, AT_ONCE):
                     asked = _asked(size, first, upto, now)
                     connection.execute(statement.encode(), asked | {"every": every})
                     yield table, upto - span.first, span.upto - span.first
         statement = multiplied("pings", _columns(connection, "pings"), OF_PINGS, PINGS)
+        yield "pings", 0, size.pings
         for first, upto in parts(Span(have.pings, size.pings), AT_ONCE):
             connection.execute(statement.encode(), _asked(size, first, upto, now))
             yield "pings", upto, size.pings

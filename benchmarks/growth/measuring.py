@@ -48,7 +48,10 @@ class Speed:
 
 @dataclass(frozen=True, slots=True)
 class Grown:
-    """Bytes by which tables and indexes grew while batches were sent, for each row that they were sent for."""
+    """Bytes by which tables and indexes grew in a measuring, for each row that must have come of its pings.
+
+    `presence`: of each phone, and almost nothing where phones have been seen before.
+    """
 
     ping: float
     presence: float
@@ -129,36 +132,52 @@ class InShops:
 
 
 class Wrongs:
-    """All verdicts of a measuring, added up."""
+    """All verdicts of a measuring, added up: what was wrong, and how many rows of each kind must have come of it."""
 
     def __init__(self, shops: int) -> None:
         self._reads = InShops(shops)
         self.count = 0
         self.first: str | None = None
+        self.pings = self.entered = self.offers = 0
 
     def check(self, exchanges: Sequence[Exchange], answers: Sequence[bytes]) -> Verdict:
         verdict = check(self._reads, exchanges, answers)
         self.count += verdict.wrong
         self.first = self.first or verdict.first_wrong
+        self.pings += verdict.pings
+        self.entered += verdict.entered
+        self.offers += len(verdict.offers)
         return verdict
 
 
 def measure(ground: Ground) -> Figures:
     wrongs = Wrongs(ground.shops)
+    before = filling.table_bytes(ground.url)
     before_start = time.perf_counter()
     with Service(ground.url, ground.size.web).serving() as server:
         start_s = time.perf_counter() - before_start
         standing = iter(_placing(ground.party(0, STANDING)[:STANDING]))
         first_ping_s = _first_pings(server, standing, wrongs, ground.size.web)
-        batch, grown = _batches(ground, server, wrongs)
+        batch = _batches(ground, server, wrongs)
         single_ = singles(ground, server, wrongs)
         edit_ms, rebuild_ms = _edits(server, standing, wrongs)
         web_mb = max(resident_mb(pid) for pid in family(server.pid))
-    tables = filling.table_bytes(ground.url)
+    after = filling.table_bytes(ground.url)
     return Figures(
-        batch, single_, web_mb, start_s, first_ping_s, edit_ms, rebuild_ms,
-        filling.database_bytes(ground.url), tables, grown, wrongs.count, wrongs.first,
+        batch, single_, web_mb, start_s, first_ping_s, edit_ms, rebuild_ms, filling.database_bytes(ground.url),
+        after, _grown(before, after, wrongs), wrongs.count, wrongs.first,
     )  # fmt: skip
+
+
+def _grown(before: dict[str, int], after: dict[str, int], wrongs: Wrongs) -> Grown:
+    people = STANDING + BATCH * BATCH_PARTIES + SINGLE_PARTY * SINGLE_PARTIES
+    rows = {
+        "pings": wrongs.pings, "presence": people, "decisions": wrongs.entered, "grants": wrongs.offers,
+        "moves": wrongs.entered,
+    }  # fmt: skip
+    each = {table: (after[table] - before[table]) / max(1, count) for table, count in rows.items()}
+    share = wrongs.offers / max(1, wrongs.entered)
+    return Grown(each["pings"], each["presence"], each["decisions"], each["grants"], each["moves"], share)
 
 
 def _placing(pings: Sequence[PlannedPing]) -> list[PlannedPing]:
@@ -181,27 +200,12 @@ def _ask(asked: Asked, ping: PlannedPing, wrongs: Wrongs) -> float:
     return asked.took_ms
 
 
-def _batches(ground: Ground, server: Server, wrongs: Wrongs) -> tuple[Speed, Grown]:
+def _batches(ground: Ground, server: Server, wrongs: Wrongs) -> Speed:
     parties = [ground.party(STANDING + number * BATCH, BATCH) for number in range(BATCH_PARTIES)]
-    before_placing = filling.table_bytes(ground.url)
     began_at = datetime.now(UTC)
     _place(server, [party[:BATCH] for party in parties], wrongs, began_at)
-    before = filling.table_bytes(ground.url)
     walked = [batches(party[BATCH:], began_at) for party in parties]
-    speed, verdict = _play(ground, server, walked, GATEWAYS, wrongs)
-    after = filling.table_bytes(ground.url)
-
-    def growth(table: str, rows: int, since: dict[str, int] = before) -> float:
-        return (after[table] - since[table]) / max(1, rows)
-
-    return speed, Grown(
-        ping=growth("pings", verdict.pings),
-        presence=growth("presence", BATCH * BATCH_PARTIES, before_placing),
-        decision=growth("decisions", verdict.entered),
-        grant=growth("grants", len(verdict.offers)),
-        move=growth("moves", verdict.entered),
-        grants_share=len(verdict.offers) / max(1, verdict.entered),
-    )
+    return _play(ground, server, walked, GATEWAYS, wrongs)
 
 
 def singles(ground: Ground, server: Server, wrongs: Wrongs) -> Speed:
@@ -211,7 +215,7 @@ def singles(ground: Ground, server: Server, wrongs: Wrongs) -> Speed:
     began_at = datetime.now(UTC)
     _place(server, [party[:SINGLE_PARTY] for party in parties], wrongs, began_at)
     walked = [[single(ping, began_at) for ping in party[SINGLE_PARTY:]] for party in parties]
-    return _play(ground, server, walked, PHONES, wrongs)[0]
+    return _play(ground, server, walked, PHONES, wrongs)
 
 
 def _place(server: Server, parties: Sequence[list[PlannedPing]], wrongs: Wrongs, began_at: datetime) -> None:
@@ -224,7 +228,7 @@ def _place(server: Server, parties: Sequence[list[PlannedPing]], wrongs: Wrongs,
 
 def _play(
     ground: Ground, server: Server, parties: Sequence[Sequence[Exchange]], connections: int, wrongs: Wrongs
-) -> tuple[Speed, Verdict]:
+) -> Speed:
     """The parties spread over the connections, each whole and in order, as long as it lasts."""
     by_lane = [
         [exchange for party in parties[first::connections] for exchange in party]
@@ -238,9 +242,7 @@ def _play(
     pings = sum(verdict.pings for verdict in verdicts)
     cuts = statistics.quantiles([ms for lane in lanes for ms in lane.latencies_ms], n=100, method="inclusive")
     web_us, postgres_us = (1e6 * seconds / pings for seconds in charged)
-    speed = Speed(pings / taken_s, cuts[49], cuts[98], web_us, postgres_us, pings)
-    offers = tuple(offer for verdict in verdicts for offer in verdict.offers)
-    return speed, Verdict(0, None, pings, sum(verdict.entered for verdict in verdicts), offers)
+    return Speed(pings / taken_s, cuts[49], cuts[98], web_us, postgres_us, pings)
 
 
 @contextmanager

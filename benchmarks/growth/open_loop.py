@@ -107,7 +107,8 @@ class OpenLoop:
 
     def _go(self, seconds: float, poll: select.epoll, connections: dict[int, _Connection]) -> None:
         began, began_at = time.perf_counter(), datetime.now(UTC)
-        idle = list(connections.values())
+        # Each in its turn: one that is not used for half a minute is closed, as by any server.
+        idle = deque(connections.values())
         waiting: deque[tuple[Exchange, float]] = deque()
         number, out, heard_at = 0, 0, began
         while True:
@@ -119,7 +120,7 @@ class OpenLoop:
                 number += 1
                 due_s = self._due_s(number)
             while waiting and idle:
-                _send(idle.pop(), *waiting.popleft())
+                _send(idle.popleft(), *waiting.popleft())
                 out += 1
             if not out and not waiting and due_s >= seconds:
                 return
@@ -140,17 +141,17 @@ class OpenLoop:
     def _received(self, connection: _Connection) -> bool:
         """Take what has arrived; whether the answer is whole now, and then it is checked."""
         chunk = connection.link.recv(1 << 18)
-        if not chunk:
-            raise ConnectionError("the server closed a connection")
+        if not chunk or connection.exchange is None:
+            raise ConnectionError("the server closed a connection, or said something unasked")
         connection.received += chunk
         length = response_length(connection.received)
         if length is None or len(connection.received) < length:
             return False
         self._latencies_ms.append(1000 * (time.perf_counter() - connection.due_at))
-        assert connection.exchange is not None, "something was sent"
         self.wrongs.check([connection.exchange], [bytes(connection.received)])
         self.answered += 1
         connection.received.clear()
+        connection.exchange = None
         return True
 
 

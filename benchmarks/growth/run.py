@@ -15,7 +15,7 @@ from beacon_service.pings import snapshots
 from beacon_service.settings import libpq_url
 from benchmarks.cluster import copy_database, durable_cluster
 from benchmarks.growth import chain, filling, history
-from benchmarks.growth.disk import BytesPerRow, refusal
+from benchmarks.growth.disk import BytesPerRow, refined, refusal
 from benchmarks.growth.measuring import Figures, Ground, measure
 from benchmarks.growth.report import Result
 from benchmarks.growth.sizes import Course, Point, Size
@@ -32,7 +32,8 @@ class Run:
     course: Course
     disk_bytes: int
     results: list[Result] = field(default_factory=list)
-    per: BytesPerRow | None = None
+    per: BytesPerRow | None = None  # as the service's own rows took
+    reckoned: BytesPerRow | None = None  # the same, or what rows took that were filled in since
     snapshot: float | None = None
 
     def all(self) -> None:
@@ -68,6 +69,7 @@ class Run:
         self.per = BytesPerRow(
             zone_bytes, customer_bytes, grown.decision, grown.grant, grown.move, grown.ping, grown.presence
         )
+        self.reckoned = self.per
         for slot, point in enumerate(self.course.grown("web"), start=1):
             self._measured(cluster, url, point, slot)
         with told("a day's snapshot"):
@@ -87,15 +89,19 @@ class Run:
                 self.results.append(Result(point, left_out=no_room))
                 continue
             began = time.perf_counter()
+            before = filling.table_bytes(url)
             _grow(url, base_url, point.size, have)
-            self._measured(cluster, url, point, slot, fill_s=time.perf_counter() - began)
+            fill_s = time.perf_counter() - began
+            assert self.reckoned is not None, "the base was measured"
+            self.reckoned = refined(self.reckoned, point.size, have, before, filling.table_bytes(url))
+            self._measured(cluster, url, point, slot, fill_s=fill_s)
             have = point.size
         with cluster.connect(database="postgres") as server:
             server.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(name)))
 
     def _no_room(self, cluster: Cluster, size: Size) -> str | None:
-        assert self.per is not None, "the base was measured"
-        return refusal(size, self.per, free=shutil.disk_usage(cluster.home).free, limit=self.disk_bytes)
+        assert self.reckoned is not None, "the base was measured"
+        return refusal(size, self.reckoned, free=shutil.disk_usage(cluster.home).free, limit=self.disk_bytes)
 
     def _measured(
         self, cluster: Cluster, url: str, point: Point, slot: int, *, fill_s: float = 0.0
