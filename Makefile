@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo run worker bench bench-positioning torture lint format
+.PHONY: help setup test demo run worker bench bench-positioning bench-growth soak torture lint format
 
 PYTHON := .venv/bin/python
 # Many images forbid Python to keep what it has compiled; each of our processes then compiles all modules anew, which is
@@ -45,6 +45,12 @@ bench: setup  ## Compare with the obvious build; ARGS=--json ends in one line of
 
 bench-positioning: setup  ## Find walkers' zones, beside plain methods; DATA=DIR, ARGS="--folds 4 --density --json"
 	@$(PYTHON) -m benchmarks.positioning $(if $(DATA),$(DATA)) $(ARGS)
+
+bench-growth: setup  ## Measure as everything grows; ARGS="--sizes medium --json --plot FILE"
+	@$(PYTHON) -m benchmarks.growth $(ARGS)
+
+soak: setup  ## Send for long and see whether anything grows; ARGS="--minutes 30"
+	@$(PYTHON) -m benchmarks.soak $(ARGS)
 
 torture: setup  ## Kill and hammer, then recount; ARGS="--minutes N --large --json"
 	@$(PYTHON) -m tests.torture $(ARGS)

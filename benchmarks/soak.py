@@ -157,7 +157,7 @@ class Soak:
                 now = time.monotonic()
                 latencies = loop.taken_latencies_ms()
                 memory = names.memory_mb() | {"the largest of PostgreSQL's": _largest_backend_mb(cluster)}
-                tables = {name: Table(*rest) for name, *rest in connection.execute(TABLES)}
+                tables = {name: Table(*rest) for name, *rest in connection.execute(TABLES) if any(rest[:2])}
                 cuts = (
                     statistics.quantiles(latencies, n=100, method="inclusive")
                     if len(latencies) > 1
@@ -180,15 +180,15 @@ class _Names:
 
     def __init__(self, server: int, worker: int) -> None:
         self._roots = {"web": server, "worker": worker}
-        self._names: dict[int, str] = {}
+        self._names = {server: "the parent of web", worker: "worker"}
 
     def memory_mb(self) -> dict[str, float]:
         found = {}
         for kind, root in self._roots.items():
             for pid in family(root):
                 if pid not in self._names:
-                    number = sum(name.startswith(kind) for name in self._names.values())
-                    self._names[pid] = kind if number == 0 else f"{kind} {number}"
+                    number = sum(name.startswith(f"{kind} ") for name in self._names.values())
+                    self._names[pid] = f"{kind} {number + 1}"
                 found[self._names[pid]] = resident_mb(pid)
         return found
 

@@ -17,6 +17,9 @@ P99_RATIO, P99_GRACE_MS = 1.5, 10.0
 BLOAT_RATIO, BLOAT_GRACE_BYTES = 2.0, 8_000_000
 # Caches fill in the first third, and that is no leak.
 SETTLING = 1 / 3
+# A silence is told after seven minutes and a reservation of a soak ends after five: what all comes about must have come
+# about for a while before anybody can say that memory stays as it is.
+SETTLED_S = 900.0
 # One-sided 95 %, of the normal distribution.
 Z = 1.645
 FEWEST = 6
@@ -82,10 +85,9 @@ def judged_memory(name: str, samples: Sequence[Sample]) -> Judged:
     if len(settled) < len(samples) - round(len(samples) * SETTLING):
         return Judged(what, "not flat", "it was not there all the time: it ended, or began late")
     found = slope([sample.at_s / 3600 for sample in settled], [sample.memory_mb[name] for sample in settled])
-    if found is None:
-        return Judged(
-            what, "too short to tell", f"{len(settled)} samples after settling, {FEWEST} are needed"
-        )
+    if found is None or settled[-1].at_s - settled[0].at_s < SETTLED_S:
+        least = f"{SETTLED_S / 60:.0f} minutes and {FEWEST} samples are needed after the first third"
+        return Judged(what, "too short to tell", least)
     told = (
         f"{settled[-1].memory_mb[name]:.0f} MB at the end, {found.middle:+.1f} MB an hour "
         f"({found.low:+.1f} to {found.high:+.1f}), at most {MEMORY_MB_PER_HOUR:.0f}"

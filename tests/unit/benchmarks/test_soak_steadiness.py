@@ -57,7 +57,13 @@ def test_memory_is_flat_where_it_surely_grows_by_no_more_than_the_bound(mb_per_h
 
 def test_what_noise_hides_is_not_called_flat():
     assert judged_memory("web 1", samples(noisy(4.0, noise_mb=8.0))).state == "too short to tell"
-    assert judged_memory("web 1", samples(count=6)).state == "too short to tell"
+
+
+def test_memory_is_not_judged_before_everything_has_come_about_for_a_while():
+    """45 half minutes, of which the first 15 are for settling, leave 14 and a half minutes."""
+    leaking = noisy(100.0)
+    assert judged_memory("web 1", samples(leaking, count=45)).state == "too short to tell"
+    assert judged_memory("web 1", samples(leaking, count=47)).state == "not flat"
 
 
 def test_caches_may_fill_in_the_first_third():
