@@ -18,6 +18,7 @@ from psycopg.adapt import AdaptersMap, Loader, PyFormat, Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.types.json import Jsonb, JsonbBinaryDumper
 from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.string import ByteaBinaryLoader
 
 from beacon_service.wire import CODECS, Codec
 
@@ -50,17 +51,10 @@ class _Compiled(NamedTuple):
     formats: tuple[int, ...]
 
 
-class _AsBytes(Loader):
-    """A json column as the bytes that it is."""
+class _JsonbAsBytes(Loader):
+    """Binary jsonb is a version byte, 1, and the text."""
 
     format = _BINARY
-
-    def load(self, data: bytes | bytearray | memoryview) -> bytes:
-        return bytes(data)
-
-
-class _JsonbAsBytes(_AsBytes):
-    """Binary jsonb is a version byte, 1, and the text."""
 
     def load(self, data: bytes | bytearray | memoryview) -> bytes:
         return bytes(data[1:])
@@ -79,7 +73,8 @@ class _Adaptation:
 
     def __init__(self) -> None:
         self.adapters = AdaptersMap(psycopg.adapters)
-        self.adapters.register_loader("json", _AsBytes)
+        # On the wire json is its text alone, and psycopg reads bytes without a step in Python.
+        self.adapters.register_loader("json", ByteaBinaryLoader)
         self.adapters.register_loader("jsonb", _JsonbAsBytes)
         self.adapters.register_dumper(Jsonb, _MsgspecJsonb)
         # psycopg picks smallint, integer or bigint by the value, and each makes another prepared statement.
