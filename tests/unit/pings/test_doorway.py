@@ -52,7 +52,7 @@ def place():
     metrics = SimpleNamespace(registry=registry, count=lambda *labels: counted.append(labels[:3]))
     queue, inside = Queue(), Inside()
     meters = LoadMeters(metrics, delay_s=lambda: 0.0, waiting=lambda: 0)
-    shares = Shares(pings=2, others=1, all=2)
+    shares = Shares(pings=2, others=2, all=3)
     door = Doorway(inside, queue, meters, shares=shares, believes_proxies=True)
     return SimpleNamespace(
         door=door,
@@ -116,30 +116,46 @@ def test_a_large_body_is_let_in_to_be_read_and_refused_there(place):
     assert asked(place, body=b"x" * (doorway.SMALL_BODY_BYTES + 1)).body == b"inside"
 
 
+def all_at_once(place, *paths):
+    """What each is answered that comes while those before it are still inside."""
+    left, statuses = list(paths), []
+
+    def come():
+        if left:
+            path = left.pop(0)
+            answer = asked(place, path=path)
+            statuses.append((path, answer.status))
+            if answer.status != 200:
+                come()
+
+    place.inside.then = come
+    come()
+    place.inside.then = None
+    return sorted(statuses)
+
+
 def test_pings_find_no_more_threads_than_their_share(place):
-    """Each in the application asks once more: the third finds two inside."""
-    answers = []
-    place.inside.then = lambda: answers.append(asked(place).status)
-    asked(place)
-    assert place.inside.paths == ["/v1/pings"] * 2
-    assert answers == [503, 200]
+    answers = all_at_once(place, "/v1/pings", "/v1/pings", "/v1/pings", "/v1/outcomes")
+    assert answers == [("/v1/outcomes", 200), ("/v1/pings", 200), ("/v1/pings", 200), ("/v1/pings", 503)]
     assert place.queue.refused == ["full"]
 
 
-def test_other_requests_have_a_share_of_their_own(place):
-    answers = []
-
-    def then():
-        place.inside.then = None
-        answers.append(asked(place, path="/v1/outcomes"))
-        answers.append(asked(place))
-
-    place.inside.then = then
-    asked(place, path="/v1/outcomes")
-    assert [answer.status for answer in answers] == [503, 200]
-    assert json.loads(answers[0].body)["code"] == "overloaded"
-    assert int(answers[0].headers["Retry-After"]) in {1, 2}
+def test_all_else_has_a_share_of_its_own(place):
+    answers = all_at_once(place, "/v1/outcomes", "/v1/sites", "/v1/customers", "/v1/pings")
+    assert answers == [("/v1/customers", 503), ("/v1/outcomes", 200), ("/v1/pings", 200), ("/v1/sites", 200)]
     assert 'beacon_requests_refused_total{reason="full",what="others"} 1.0' in place.text()
+
+
+def test_some_threads_are_nobody_s_so_that_there_is_one_to_refuse_with(place):
+    answers = all_at_once(place, "/v1/pings", "/v1/pings", "/v1/outcomes", "/v1/sites")
+    assert answers == [("/v1/outcomes", 200), ("/v1/pings", 200), ("/v1/pings", 200), ("/v1/sites", 503)]
+
+
+def test_what_is_no_ping_is_refused_in_the_same_words(place):
+    place.door._others = 2
+    answer = asked(place, path="/v1/outcomes")
+    assert json.loads(answer.body)["code"] == "overloaded"
+    assert int(answer.headers["Retry-After"]) in {1, 2}
 
 
 def test_after_they_have_left_all_may_come_in_again(place):

@@ -241,8 +241,10 @@ def test_a_large_job_waits_no_longer_than_anybody():
     with ThreadPoolExecutor(LARGE_AT_ONCE) as pool:
         taken = [pool.submit(runner, "large") for _ in range(LARGE_AT_ONCE)]
         wait_until(lambda: len(running) == LARGE_AT_ONCE)
+        began_at = time.monotonic()
         with pytest.raises(Overloaded):
             runner("large")
+        assert time.monotonic() - began_at < 3  # and not until the others are done
         let_go.set()
         assert [one.result(5) for one in taken] == ["large"] * LARGE_AT_ONCE
     assert runner("large") == "large"
