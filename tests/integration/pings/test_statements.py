@@ -59,7 +59,7 @@ def everything_at_once():
     return campaign_document("coffee", caps=caps, budget={"total": 1000, "per_day": 1000})
 
 
-@pytest.mark.parametrize("size", [1, 20, 200])
+@pytest.mark.parametrize("size", [1, 20, 100, 200])
 def test_a_batch_in_which_every_ping_decides_takes_twelve_statements_in_four_round_trips(shop, wire, size):
     shop.configure(zones=[zone_document("cafe")], campaigns=[everything_at_once()])
     for turn in range(WARM_UP):
@@ -104,6 +104,38 @@ def test_a_ping_that_changes_nothing_takes_seven_statements_in_three_round_trips
     with wire() as counts:
         shop.ping(phone, "last")
     assert counts == {"statements": 7, "round_trips": 3}
+
+
+@pytest.mark.parametrize("size", [1, 20, 100, 200])
+def test_a_batch_in_which_nobody_moves_takes_seven_statements_in_three_round_trips(shop, wire, size):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[everything_at_once()])
+    names = [shop.phone(f"p{n}") for n in range(size)]
+    # What one ping alone takes is prepared apart, as other sizes may go other ways.
+    for turn in range(2 * WARM_UP):
+        for some in (names[:1], names[1:]):
+            if some:
+                shop.post_many({name: [shop.ping_body(f"{turn}")] for name in some})
+        shop.clock.advance(seconds=5)
+    with wire() as counts:
+        answer = shop.post_many({name: [shop.ping_body("last")] for name in names}).json
+    assert [one["status"] for one in answer["results"]] == ["accepted"] * size
+    assert not answer["events"]
+    assert counts == {"statements": 7, "round_trips": 3}
+
+
+@pytest.mark.parametrize("size", [20, 100])
+def test_a_batch_of_which_a_few_decide_takes_no_more_than_one_that_decides_alone(shop, wire, size):
+    shop.configure(zones=[zone_document("cafe")], campaigns=[everything_at_once()])
+    names = [shop.phone(f"p{n}") for n in range(size)]
+    staying, coming = names[: size * 4 // 5], names[size * 4 // 5 :]
+    for turn in range(WARM_UP):
+        warming = [shop.phone(f"warm-{turn}-{n}") for n in range(len(coming))]
+        shop.post_many({name: [shop.ping_body(f"{turn}")] for name in [*staying, *warming]})
+        shop.clock.advance(seconds=5)
+    with wire() as counts:
+        answer = shop.post_many({name: [shop.ping_body("last")] for name in names}).json
+    assert {one["installation_id"] for one in answer["decisions"]} == set(coming)
+    assert counts == {"statements": 12, "round_trips": 4}
 
 
 def test_being_near_a_zone_costs_no_statement_and_coming_near_no_more_than_entering(shop, wire):
