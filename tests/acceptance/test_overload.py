@@ -5,6 +5,7 @@ the configuration's lock, behind which every decision waits, for moments at a ti
 """
 
 import asyncio
+import itertools
 import random
 import re
 import threading
@@ -28,7 +29,8 @@ PHONES = 96
 BURST_S = 6.0
 # Far more than a bound of the service; far less than a queue that grew through the burst would need.
 PATIENCE_S = 60.0
-HELD_S, FREE_S = 0.3, 0.1
+# Held for moments, and now and then for longer than anybody may wait.
+HELD_S, FREE_S = (0.3, 0.3, 0.3, 1.5), 0.1
 
 PEOPLE = """
 WITH person AS (
@@ -61,17 +63,18 @@ def small():
 
 @contextmanager
 def slow(place):
-    """Three quarters of the time all decisions wait for somebody."""
+    """Most of the time all decisions wait for somebody."""
     over = threading.Event()
 
     def hold():
         with place.service.connect() as connection:
             connection.autocommit = False
-            while not over.is_set():
+            for held_s in itertools.cycle(HELD_S):
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [CATALOGUE_LOCK])
-                over.wait(HELD_S)
+                over.wait(held_s)
                 connection.rollback()
-                over.wait(FREE_S)
+                if over.wait(FREE_S):
+                    return
 
     holder = threading.Thread(target=hold)
     holder.start()

@@ -116,3 +116,8 @@ def test_the_same_phone_is_always_asked_the_same():
 )
 def test_load_stretches_it_up_to_four_times(delay_s, pace):
     assert stretched(5, delay_s) == pace
+
+
+def test_the_hop_to_the_thread_that_decides_is_no_load():
+    assert stretched(300, 0.024) == 300
+    assert stretched(300, 0.025) == 330
