@@ -1,10 +1,11 @@
 """Years of decisions in minutes: rows that the service itself wrote in a measuring, multiplied in the server.
 
-A sample of its decisions, their grants, moves and pings is copied into the database that is to grow; each row that is
-made is one of these with other ids, another customer, another phone and another time. So rows are as long as the
-service's own, whatever columns it learns to fill. Decision i, counted back from a day ago, is of another customer than
-its neighbours; every fourth makes an offer, to a gold customer, as in the mix. What was offered a day ago or longer and
-is not capped for ever speaks against nothing that a measuring expects; it is read and weighed all the same.
+A sample of its decisions, their grants and moves, and of pings as they come, is copied into the database that is to
+grow; each row that is made is one of these with other ids, another customer, another phone and another time. So rows
+are as long as the service's own, whatever columns it learns to fill. Decision i, counted back from a day ago, is of
+another customer than its neighbours; every fourth makes an offer, to a gold customer, as in the mix. What was offered a
+day ago or longer and is not capped for ever speaks against nothing that a measuring expects; it is read and weighed all
+the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,8 +48,9 @@ CREATE TABLE growth.moves AS
 SELECT DISTINCT ON (c.n) c.n, m.* FROM growth.numbered AS c
 JOIN moves AS m ON m.installation_key = c.installation_key AND m.at = c.at AND m.type = 'entered' ORDER BY c.n;
 CREATE TABLE growth.pings AS
-SELECT c.n, p.* FROM growth.numbered AS c
-JOIN pings AS p ON (p.installation_key, p.ping_id, p.received_on) = (c.installation_key, c.ping_id, c.ping_received_on);
+SELECT row_number() OVER () - 1 AS n, some.* FROM (
+    SELECT * FROM pings WHERE ping_id NOT LIKE '%-0' ORDER BY md5(ping_id) LIMIT {SAMPLES}
+) AS some;
 """
 SAMPLED = ("decisions", "grants", "moves", "pings")
 

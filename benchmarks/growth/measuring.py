@@ -138,13 +138,12 @@ class Wrongs:
         self._reads = InShops(shops)
         self.count = 0
         self.first: str | None = None
-        self.pings = self.entered = self.offers = 0
+        self.entered = self.offers = 0
 
     def check(self, exchanges: Sequence[Exchange], answers: Sequence[bytes]) -> Verdict:
         verdict = check(self._reads, exchanges, answers)
         self.count += verdict.wrong
         self.first = self.first or verdict.first_wrong
-        self.pings += verdict.pings
         self.entered += verdict.entered
         self.offers += len(verdict.offers)
         return verdict
@@ -158,26 +157,25 @@ def measure(ground: Ground) -> Figures:
         start_s = time.perf_counter() - before_start
         standing = iter(_placing(ground.party(0, STANDING)[:STANDING]))
         first_ping_s = _first_pings(server, standing, wrongs, ground.size.web)
-        batch = _batches(ground, server, wrongs)
+        batch, ping_bytes = _batches(ground, server, wrongs)
         single_ = singles(ground, server, wrongs)
         edit_ms, rebuild_ms = _edits(server, standing, wrongs)
         web_mb = max(resident_mb(pid) for pid in family(server.pid))
     after = filling.table_bytes(ground.url)
     return Figures(
         batch, single_, web_mb, start_s, first_ping_s, edit_ms, rebuild_ms, filling.database_bytes(ground.url),
-        after, _grown(before, after, wrongs), wrongs.count, wrongs.first,
+        after, _grown(before, after, wrongs, ping_bytes), wrongs.count, wrongs.first,
     )  # fmt: skip
 
 
-def _grown(before: dict[str, int], after: dict[str, int], wrongs: Wrongs) -> Grown:
+def _grown(before: dict[str, int], after: dict[str, int], wrongs: Wrongs, ping_bytes: float) -> Grown:
     people = STANDING + BATCH * BATCH_PARTIES + SINGLE_PARTY * SINGLE_PARTIES
     rows = {
-        "pings": wrongs.pings, "presence": people, "decisions": wrongs.entered, "grants": wrongs.offers,
-        "moves": wrongs.entered,
+        "presence": people, "decisions": wrongs.entered, "grants": wrongs.offers, "moves": wrongs.entered,
     }  # fmt: skip
     each = {table: (after[table] - before[table]) / max(1, count) for table, count in rows.items()}
     share = wrongs.offers / max(1, wrongs.entered)
-    return Grown(each["pings"], each["presence"], each["decisions"], each["grants"], each["moves"], share)
+    return Grown(ping_bytes, each["presence"], each["decisions"], each["grants"], each["moves"], share)
 
 
 def _placing(pings: Sequence[PlannedPing]) -> list[PlannedPing]:
@@ -200,12 +198,15 @@ def _ask(asked: Asked, ping: PlannedPing, wrongs: Wrongs) -> float:
     return asked.took_ms
 
 
-def _batches(ground: Ground, server: Server, wrongs: Wrongs) -> Speed:
+def _batches(ground: Ground, server: Server, wrongs: Wrongs) -> tuple[Speed, float]:
+    """And what a ping took on disk: of these alone, since those that place people all enter a zone."""
     parties = [ground.party(STANDING + number * BATCH, BATCH) for number in range(BATCH_PARTIES)]
     began_at = datetime.now(UTC)
     _place(server, [party[:BATCH] for party in parties], wrongs, began_at)
     walked = [batches(party[BATCH:], began_at) for party in parties]
-    return _play(ground, server, walked, GATEWAYS, wrongs)
+    before = filling.table_bytes(ground.url)["pings"]
+    speed = _play(ground, server, walked, GATEWAYS, wrongs)
+    return speed, (filling.table_bytes(ground.url)["pings"] - before) / speed.pings
 
 
 def singles(ground: Ground, server: Server, wrongs: Wrongs) -> Speed:

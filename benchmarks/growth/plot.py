@@ -4,9 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import cycle
 
 WIDTH, HEIGHT = 300, 230
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 34, 30
+LABEL = 11
 COLOURS = ("#0b62a4", "#c1440e", "#3f7d20", "#7a3e9d", "#8a6d00")
 
 
@@ -50,24 +52,41 @@ def _panel(panel: Panel) -> str:
         lines.append(_text(LEFT - 4, y + 3, _told(10.0**power), anchor="end", colour="#666"))
     for place, name in enumerate(panel.across):
         lines.append(_text(_x(place, len(panel.across)), HEIGHT - BOTTOM + 14, name, anchor="middle"))
-    for number, (name, values) in enumerate(panel.series.items()):
-        lines += _series(name, values, COLOURS[number % len(COLOURS)], low, high)
+    drawn = [
+        (name, places, colour)
+        for (name, values), colour in zip(panel.series.items(), cycle(COLOURS), strict=False)
+        if (places := _places(values, low, high))
+    ]
+    lines += [part for _, places, colour in drawn for part in _line(places, colour)]
+    beside = apart([places[-1][1] - 6 for _, places, _ in drawn], LABEL)
+    lines += [
+        _text(places[-1][0], y, name, anchor="end", colour=colour)
+        for (name, places, colour), y in zip(drawn, beside, strict=True)
+    ]
     return "".join(lines)
 
 
-def _series(name: str, values: Sequence[float | None], colour: str, low: int, high: int) -> list[str]:
-    places = [
+def apart(wanted: Sequence[float], gap: float) -> list[float]:
+    """The same heights, moved up where two are closer than the gap: (50, 48) with 10 gives (50, 40)."""
+    placed = list(wanted)
+    highest = math.inf
+    for number in sorted(range(len(placed)), key=lambda number: -placed[number]):
+        placed[number] = highest = min(placed[number], highest - gap)
+    return placed
+
+
+def _places(values: Sequence[float | None], low: int, high: int) -> list[tuple[float, float]]:
+    return [
         (_x(place, len(values)), _y(value, low, high))
         for place, value in enumerate(values)
         if value is not None and value > 0
     ]
-    if not places:
-        return []
+
+
+def _line(places: Sequence[tuple[float, float]], colour: str) -> list[str]:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     dots = [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in places]
-    line = f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
-    x, y = places[-1]
-    return [line, *dots, _text(x, y - 6, name, anchor="end", colour=colour)]
+    return [f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>', *dots]
 
 
 def _x(place: int, places: int) -> float:

@@ -4,7 +4,7 @@ import json
 from xml.etree import ElementTree as ET
 
 from benchmarks.growth.measuring import Figures, Grown, Speed
-from benchmarks.growth.plot import Panel, powers, svg
+from benchmarks.growth.plot import Panel, apart, powers, svg
 from benchmarks.growth.report import Result, as_json, panels, sound, table
 from benchmarks.growth.sizes import COURSES
 
@@ -87,3 +87,8 @@ def test_an_axis_is_a_power_of_ten_long_at_least():
     assert powers([7, 30]) == (0, 2)
     assert powers([10, 10]) == (1, 2)
     assert powers([]) == (0, 1)
+
+
+def test_names_of_lines_that_end_close_together_are_moved_apart():
+    assert apart([50, 48, 100, 49], 10) == [50, 30, 100, 40]
+    assert apart([], 10) == []
