@@ -40,7 +40,7 @@ run: setup  ## Answer HTTP requests (settings: docs/operations.md)
 worker: setup  ## Fire timers and clean up, beside `make run`
 	@.venv/bin/beacon-service worker
 
-bench: setup  ## Compare with the obvious build; ARGS=--json ends in one line of JSON
+bench: setup  ## Compare with the obvious build and with what could be; ARGS="--quick --json", ARGS=--profile
 	@$(PYTHON) -m benchmarks $(ARGS)
 
 bench-positioning: setup  ## Find walkers' zones, beside plain methods; DATA=DIR, ARGS="--folds 4 --density --json"
