@@ -1,6 +1,6 @@
 """More is asked than the service can do: some are told to come back, the others are answered, and nothing queues up.
 
-Two web processes of a dozen threads each, so that few connections are many; what they can do is made little by holding
+Two web processes of few threads each, so that few connections are many; what they can do is made little by holding
 the configuration's lock, behind which every decision waits, for moments at a time.
 """
 
@@ -22,10 +22,10 @@ from tests.acceptance.walks import in_zone
 from tests.torture import world
 from tests.torture.processes import service, wait_until
 
-THREADS, PROCESSES = 16, 2
-# Of sixteen: at most eleven for pings (beacon_service/pings/doorway.py).
-MOST_WAITING = 11
-PHONES = 96
+THREADS, PROCESSES = 32, 2
+# Of 32 threads at most 22 are for pings (beacon_service/pings/doorway.py).
+MOST_WAITING = 22
+PHONES = 128
 BURST_S = 6.0
 # Far more than a bound of the service; far less than a queue that grew through the burst would need.
 PATIENCE_S = 60.0
