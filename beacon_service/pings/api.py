@@ -5,6 +5,7 @@ Whoever comes while there is too much to do is refused before any of this, in th
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -46,6 +47,9 @@ from beacon_service.web import read_json_bytes
 MOST_ATTEMPTS = 5
 # As many pings as a transaction may take before those that wait for its locks would notice.
 MOST_TOGETHER = 100
+# For the calls of a group that was taken apart. One may wait for a lock until that is given up, after ten seconds, and
+# the others shall have their turn; where several do, those behind them have waited long enough.
+LONGEST_APART_S = 15.0
 
 log = structlog.get_logger()
 
@@ -148,11 +152,18 @@ def decide_together(calls: Sequence[Call]) -> Sequence[PingAnswer | Exception]:
         if len(calls) == 1:
             raise
         log.warning("a group of requests is taken apart", error=type(error).__name__)
+    ends_at = monotonic() + LONGEST_APART_S
     alone = ({0: counted[number]} if number in counted else {} for number in range(len(calls)))
-    return [outcome for call, before in zip(calls, alone, strict=True) for outcome in _alone(call, before)]
+    return [
+        outcome
+        for call, before in zip(calls, alone, strict=True)
+        for outcome in _alone(call, before, ends_at)
+    ]
 
 
-def _alone(call: Call, counted: Counted) -> Sequence[PingAnswer | Exception]:
+def _alone(call: Call, counted: Counted, ends_at: float) -> Sequence[PingAnswer | Exception]:
+    if monotonic() > ends_at:
+        return [ServiceUnavailable("Somebody else holds what others needed, for too long; send it again.")]
     try:
         return _decide([call], counted)
     except Exception as error:  # noqa: BLE001 - it is raised again in the thread that waits for the answer

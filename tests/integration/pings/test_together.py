@@ -115,6 +115,34 @@ def test_a_call_that_waits_for_a_locked_customer_does_not_keep_its_neighbours(sh
     assert [result.status for result in served.results] == ["accepted"]
 
 
+def test_a_group_that_was_taken_apart_is_answered_in_bounded_time(shop, group, monkeypatch):
+    """The first of them waits for its customer's lock for longer than all may take; the other is told to come again."""
+    now = [0.0]
+    decide = api._decide
+
+    def slowly(calls, counted):
+        now[0] += api.LONGEST_APART_S + 1
+        return decide(calls, counted)
+
+    monkeypatch.setattr(api, "_decide", slowly)
+    monkeypatch.setattr(api, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sql, "LOCK_CUSTOMERS", sql.LOCK_CUSTOMERS + " NOWAIT")
+    shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
+    anna, ben = shop.phone("anna"), shop.phone("ben")
+    with shop.connect() as other:
+        other.autocommit = False
+        other.execute(
+            "SELECT FROM customers c JOIN installations i ON i.customer_key = c.key WHERE i.id = 'anna' FOR UPDATE OF c"
+        )
+        blocked, late = group(
+            (anna, shop.ping_body("1"), shop.tokens[anna]), (ben, shop.ping_body("1"), shop.tokens[ben])
+        )
+        other.rollback()
+    assert isinstance(blocked, Contended)
+    assert (late.code, late.retry_after_s) == ("service_unavailable", 2)
+    assert shop.rows("SELECT count(*) FROM pings") == [(0,)]
+
+
 def test_a_limit_that_was_reached_holds_when_the_transaction_begins_anew(shop, group):
     shop.configure(zones=[zone_document("cafe")], campaigns=[campaign_document("coffee")])
     anna, ben = shop.phone("anna"), shop.phone("ben")
