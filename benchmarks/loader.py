@@ -161,7 +161,6 @@ def _connected(port: int, lanes: Sequence[Lane]) -> Iterator[tuple[dict[int, _Co
 @contextmanager
 def _quiet_memory() -> Iterator[None]:
     """No garbage collection in mid-round: a pause of the loader would be counted as the server's."""
-    gc.collect()
     gc.disable()
     try:
         yield

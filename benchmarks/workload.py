@@ -44,9 +44,10 @@ class Mix:
 
 
 REALISTIC = Mix()
-# Every ping enters a zone whose campaigns are for its customer. Of the 21 entries of a walk the first 15 make an
-# offer, as dear as a decision can be, and the others are refused by the contact policy: caps bite here too.
-WORST = Mix(moving=1.0, all_gold=True, offers_per_day=15)
+# Every ping enters a zone whose campaigns are for its customer. Of the 21 entries of a walk all but the last make an
+# offer, as dear as a decision can be; the last is refused by the contact policy. More refusals would be a lighter load
+# for those that are fast enough to come to them.
+WORST = Mix(moving=1.0, all_gold=True, offers_per_day=STEPS)
 
 
 @dataclass(frozen=True, slots=True)

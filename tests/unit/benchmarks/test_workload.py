@@ -44,13 +44,13 @@ def test_only_gold_customers_are_due_offers_and_only_up_to_the_cap():
         assert offers == (workload.OFFERS_PER_CUSTOMER_AND_DAY if workload.tier_of(person) == "gold" else 0)
 
 
-def test_in_the_worst_case_every_ping_decides_and_the_caps_bite_at_the_end_of_a_walk():
+def test_in_the_worst_case_every_ping_decides_and_the_contact_policy_refuses_the_last():
     for person in PEOPLE:
         pings = workload.walk(person, seed=1, mix=workload.WORST)
         assert all(ping.enters for ping in pings)
         allowed = workload.WORST.offers_per_day
         assert [ping.offers for ping in pings] == [step < allowed for step in range(workload.STEPS + 1)]
-        assert 0 < allowed < workload.STEPS
+        assert not pings[-1].offers
 
 
 def test_the_mix_is_eighty_fifteen_five():
