@@ -48,9 +48,9 @@ CREATE TABLE growth.moves AS
 SELECT DISTINCT ON (c.n) c.n, m.* FROM growth.numbered AS c
 JOIN moves AS m ON m.installation_key = c.installation_key AND m.at = c.at AND m.type = 'entered' ORDER BY c.n;
 CREATE TABLE growth.pings AS
-SELECT row_number() OVER () - 1 AS n, some.* FROM (
+SELECT row_number() OVER () - 1 AS n, drawn.* FROM (
     SELECT * FROM pings WHERE ping_id NOT LIKE '%-0' ORDER BY md5(ping_id) LIMIT {SAMPLES}
-) AS some;
+) AS drawn;
 """
 SAMPLED = ("decisions", "grants", "moves", "pings")
 
