@@ -60,6 +60,10 @@ class Standing:
         return self._median(lambda round_: _per_ping_us(round_.spent.loader, round_))
 
     @property
+    def served_us(self) -> float:
+        return self.web_us + self.postgres_us
+
+    @property
     def wrong(self) -> int:
         return sum(round_.verdict.wrong for round_ in self.rounds)
 
@@ -103,6 +107,13 @@ class Result:
         """How many times its base's pings a second; None where there is nothing to compare."""
         return self._of(self.standing(name), self.standing(BASES.get(name, "")))
 
+    def processor_ratio(self, name: str) -> float | None:
+        """How many times less processor a ping than its base, server and database: what noise changes least."""
+        standing, base = self.standing(name), self.standing(BASES.get(name, ""))
+        if standing is None or base is None or not standing.served_us:
+            return None
+        return base.served_us / standing.served_us
+
     @property
     def single_of_ceiling(self) -> float | None:
         return self._of(self.standing("single"), self.standing(CEILING))
@@ -141,21 +152,24 @@ class Result:
 
 def table(result: Result) -> str:
     heading = (
-        f"{'':39}{'pings/s':>9}{'range':>15}{'ratio':>7}{'p50 ms':>8}{'p99 ms':>8}{'MB':>5}"
+        f"{'':39}{'pings/s':>9}{'range':>15}{'ratio':>7}{'of cpu':>8}{'p50 ms':>8}{'p99 ms':>8}{'MB':>5}"
         f"{'web':>7}{'PG':>6}{'loader':>8}  us of processor a ping"
     )
-    lines = [heading, *(_line(standing, result.ratio(standing.name)) for standing in result.standings), ""]
+    lines = [heading, *(_line(standing, result) for standing in result.standings), ""]
     lines += [*_ceilings(result), *_schedule(result), "", _others(result), ""]
     lines += [_verdict_line(standing) for standing in result.standings if standing.name != CEILING]
     return "\n".join(lines)
 
 
-def _line(standing: Standing, ratio: float | None) -> str:
+def _line(standing: Standing, result: Result) -> str:
     speeds = [round_.pings_per_s for round_ in standing.rounds]
     spread = f"{min(speeds):,.0f}-{max(speeds):,.0f}"
-    times = "" if ratio is None else f"{ratio:.1f}"
+    times, less = (
+        "" if ratio is None else f"{ratio:.1f}"
+        for ratio in (result.ratio(standing.name), result.processor_ratio(standing.name))
+    )
     return (
-        f"{standing.label:39}{standing.pings_per_s:>9,.0f}{spread:>15}{times:>7}"
+        f"{standing.label:39}{standing.pings_per_s:>9,.0f}{spread:>15}{times:>7}{less:>8}"
         f"{standing.p50_ms:>8.1f}{standing.p99_ms:>8.1f}{standing.memory_mb:>5.0f}"
         f"{standing.web_us:>7,.0f}{standing.postgres_us:>6,.0f}{standing.loader_us:>8,.0f}"
     )
@@ -233,6 +247,7 @@ def as_json(result: Result) -> str:
     commits = result.commits_per_s
     found: dict[str, Any] = {
         **{f"{name}_ratio": _rounded(result.ratio(name), 2) for name in BASES},
+        **{f"{name}_processor_ratio": _rounded(result.processor_ratio(name), 2) for name in BASES},
         "single_of_ceiling": _rounded(result.single_of_ceiling, 3),
         "single_of_commits": _rounded(result.single_of_commits, 3),
         "single_p99_half_ms": _rounded(result.single_p99_half_ms, 2),

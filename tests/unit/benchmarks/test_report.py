@@ -64,6 +64,16 @@ def test_whose_work_the_processors_did_is_told_for_each_ping():
     assert json.loads(as_json(result()))["elsewhere"] == pytest.approx(0.1)
 
 
+def test_how_much_less_processor_a_ping_takes_is_told_beside_how_many_more_are_answered():
+    dear = replace(SPENT, web=40.0, postgres=20.0)
+    obvious = Standing(
+        "obvious", "obvious", REALISTIC, (replace(standing("obvious", 1).rounds[0], spent=dear),)
+    )
+    found = replace(result(), standings=(obvious, *result().standings[1:]))
+    assert json.loads(as_json(found))["batch100_processor_ratio"] == 10.0
+    assert json.loads(as_json(found))["batch100_worst_processor_ratio"] == 1.0
+
+
 def test_without_pgbench_the_run_goes_on_and_says_so():
     found = replace(result(), ground=replace(GROUND, commits_per_s=()))
     assert json.loads(as_json(found))["single_of_commits"] is None
