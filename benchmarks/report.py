@@ -202,7 +202,8 @@ def _schedule(result: Result) -> list[str]:
         f"On a schedule, at half of that ({turns[0].rate:,.0f} single pings/s), counted from when each was due: "
         f"p50 {statistics.median(turn.p50_ms for turn in turns):.1f} ms, "
         f"p99 {result.single_p99_half_ms:.1f} ms ({spread}), worst {max(turn.worst_ms for turn in turns):.0f} ms; "
-        f"the loader's own lateness p99 {max(turn.late_ms for turn in turns):.1f} ms."
+        f"the loader's own lateness p99 {max(turn.late_ms for turn in turns):.1f} ms, "
+        f"{100 * statistics.median(turn.spent.elsewhere for turn in turns):.0f} % of the processors elsewhere."
     )
     verdict = joined(turn.verdict for turn in turns)
     if not verdict.wrong:
@@ -276,6 +277,7 @@ def _scheduled(turn: Scheduled) -> dict[str, Any]:
         "p99_ms": round(turn.p99_ms, 2),
         "worst_ms": round(turn.worst_ms, 2),
         "loader_late_p99_ms": round(turn.late_ms, 2),
+        "elsewhere": round(turn.spent.elsewhere, 3),
         "wrong_answers": turn.verdict.wrong,
     }
 

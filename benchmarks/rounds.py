@@ -47,6 +47,7 @@ class Scheduled:
     worst_ms: float
     late_ms: float
     verdict: Verdict
+    spent: Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +97,14 @@ def play_on_schedule(contestant: Contestant, course: Course, *, rate: float, fir
         lanes = [Lane([exchange.request for exchange in each]) for each in walked]
         course.settle()
         already = contestant.kept()
+        before = spent(server.pid, course.postgres)
         keep_time(server.port, lanes, rate=rate)
+        used = spent(server.pid, course.postgres).since(before)
         verdict = _judged(contestant, walked, lanes, already)
     cuts = _percentiles(lanes)
     worst_ms = max(ms for lane in lanes for ms in lane.latencies_ms)
     late = statistics.quantiles([ms for lane in lanes for ms in lane.late_ms], n=100, method="inclusive")
-    return Scheduled(rate, cuts[49], cuts[98], worst_ms, late[98], verdict)
+    return Scheduled(rate, cuts[49], cuts[98], worst_ms, late[98], verdict, used)
 
 
 class Unready(Exception):  # noqa: N818 - what happened, told as it stands

@@ -14,7 +14,7 @@ BAD = Verdict(wrong=3, first_wrong="accepted 0 of 1 pings", pings=100, entered=2
 GROUND = Ground(loader_requests_per_s=30_000, durable_write_ms=0.4, commits_per_s=(9_000, 1_000, 2_000))
 # Of ten processor seconds the web processes had four, PostgreSQL two and the loader one; two were idle.
 SPENT = Spent(web=4.0, postgres=2.0, loader=1.0, available=10.0, idle=2.0, stolen=0.5)
-TURN = Scheduled(rate=250, p50_ms=8.0, p99_ms=20.0, worst_ms=90.0, late_ms=1.0, verdict=GOOD)
+TURN = Scheduled(rate=250, p50_ms=8.0, p99_ms=20.0, worst_ms=90.0, late_ms=1.0, verdict=GOOD, spent=SPENT)
 
 
 def standing(name, *speeds, verdict=GOOD):
@@ -55,6 +55,7 @@ def test_ceilings_are_told_as_shares_of_what_could_be():
 def test_the_p99_on_a_schedule_is_the_median_of_its_turns():
     assert json.loads(as_json(result()))["single_p99_half_ms"] == 20.0
     assert "p99 20.0 ms (10.0-40.0)" in table(result())
+    assert "10 % of the processors elsewhere." in table(result())
 
 
 def test_whose_work_the_processors_did_is_told_for_each_ping():
