@@ -228,9 +228,10 @@ def _pace(
         return CAMPAIGN_S
     (found,) = asked.found.values()
     installation = world.installations[found.key]
-    located = [steps[name].followed.located for name in _names(asked) if name in steps]
     presence = presences.get(found.key, installation.presence)
-    return pace_s(given.catalogue, installation, presence, located[-1] if located else NOWHERE)
+    newest = steps.get((found.key, presence.ping[1])) if presence.ping else None
+    located = newest.followed.located if newest else NOWHERE
+    return pace_s(given.catalogue, installation, presence, located)
 
 
 def _answer(
