@@ -6,6 +6,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from beacon_service.campaigns.audience import compile_rule
+from beacon_service.campaigns.caps import unused
 from beacon_service.campaigns.content import content_of
 from beacon_service.campaigns.model import (
     Blackout,
@@ -45,7 +46,7 @@ def policy_of(body: Body) -> Policy:
 def campaign_of(body: Body) -> Campaign:
     """The campaign that a document of the log describes; the document was checked when it was accepted."""
     campaign = _campaign_of(body)
-    return replace(campaign, rules=rules_of_campaign(campaign))
+    return replace(campaign, unused=unused(campaign), rules=rules_of_campaign(campaign))
 
 
 def _campaign_of(body: Body) -> Campaign:

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from beacon_service.campaigns.ledger import Charge, Grant, Outcome, TallyKey
-from beacon_service.campaigns.model import Campaign, Cap, Suppression, Window
+from beacon_service.campaigns.model import Campaign, Cap, Count, Suppression, Window
 from beacon_service.campaigns.windows import DURATIONS, calendar_end, calendar_start, rolling_since
 from beacon_service.hours import UTC_ZONE
 
@@ -32,7 +32,7 @@ class Clocks(Struct, frozen=True):
     """What the clocks of several places say at one instant, kept for all that is decided at it."""
 
     periods: dict[tuple[str, int, int, str], Period] = {}
-    covered: dict[tuple[str, int], bool] = {}  # by time zone and hours
+    covered: dict[str, dict[int, bool]] = {}  # by time zone, then by the identity of hours
 
 
 class Standing(Struct, frozen=True):
@@ -95,6 +95,14 @@ def counted(cap: Cap, owner: str, ledger: Sequence[Grant], standing: Standing) -
         late_enough = start_at is None or grant.decided_at >= start_at
         total += late_enough and (after_at is None or grant.decided_at > after_at)
     return total
+
+
+def unused(campaign: Campaign) -> tuple[Count, ...] | None:
+    """What is told of the caps on a customer whom the campaign gave nothing yet; None where even such a one binds."""
+    caps = [cap for cap in campaign.caps if cap.subject == "customer"]
+    if any(cap.limit == 0 for cap in caps):
+        return None
+    return tuple((campaign.id, f"{campaign.id}:{cap.definition}", 0, cap.limit) for cap in caps)
 
 
 def _is_of(grant: Grant, cap: Cap, owner: str, standing: Standing) -> bool:

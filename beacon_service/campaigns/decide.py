@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from beacon_service.campaigns.decision import Decision, Reason
 from beacon_service.campaigns.ledger import Granted
-from beacon_service.campaigns.model import Campaign
+from beacon_service.campaigns.model import Campaign, CampaignId
 from beacon_service.campaigns.question import Question, channel_of
 from beacon_service.campaigns.score import slice_of
 from beacon_service.campaigns.verdict import SHARED_REASONS, verdicts
@@ -17,15 +17,8 @@ _PLAIN = ((), ("affinity",))
 
 def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
     """One decision for the moment: at most one offer. Claims the winner's shared counts in `question.shared`."""
-    found = verdicts(question, candidates)
-    reasons: dict[str, str] = {key: str(reason) for key, reason in found.items() if reason is not None}
-    refusals = tuple(
-        campaign.id
-        for campaign in candidates
-        if found[campaign.id] in SHARED_REASONS and question.lacks_room(campaign)
-    )
+    fit, reasons, refusals = _judged(question, candidates)
     # A fallback speaks only where nobody else does, whatever its priority.
-    fit = [campaign for campaign in candidates if found[campaign.id] is None]
     scores: dict[str, float] = {campaign.id: question.score(campaign) for campaign in fit}
     ranked = sorted(fit, key=lambda c: (c.fallback, -c.priority, -scores[c.id], c.id))
     winner, held_out, draws = _choose(question, ranked)
@@ -54,6 +47,25 @@ def decide(question: Question, candidates: Sequence[Campaign]) -> Decision:
         channel=channel_of(question, winner) if winner else None,
         scores=_told(question, fit, scores),
     )
+
+
+def _judged(
+    question: Question, candidates: Sequence[Campaign]
+) -> tuple[list[Campaign], dict[str, str], tuple[CampaignId, ...]]:
+    """(those that nothing speaks against, why the others lost, which of them for want of a shared count)"""
+    found = verdicts(question, candidates)
+    fit: list[Campaign] = []
+    reasons: dict[str, str] = {}
+    refusals: list[CampaignId] = []
+    for campaign in candidates:
+        reason = found[campaign.id]
+        if reason is None:
+            fit.append(campaign)
+            continue
+        reasons[campaign.id] = str(reason)
+        if question.judges_shared and reason in SHARED_REASONS and question.lacks_room(campaign):
+            refusals.append(campaign.id)
+    return fit, reasons, tuple(refusals)
 
 
 def _lost_as(

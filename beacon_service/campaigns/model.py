@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Literal, NamedTuple, NewType
+from typing import Literal, NamedTuple, NewType, TypeAlias
 from zoneinfo import ZoneInfo
 
 from beacon_service.campaigns.content import Content
@@ -12,6 +12,8 @@ from beacon_service.hours import UTC_ZONE, Hours, WeeklyHours
 
 CampaignId = NewType("CampaignId", str)
 Status = Literal["draft", "published", "paused", "ended", "archived"]
+# What an explanation tells of a cap: (campaign, cap or shared count, how much is used, its limit).
+Count: TypeAlias = tuple[str, str, int, int]
 Counts = Literal["decided", "delivered", "viewed", "clicked", "redeemed"]
 # What may make an offer more apt now; `score.py` tells how much.
 Aspect = Literal["affinity", "dwell", "distance"]
@@ -199,6 +201,8 @@ class Campaign:
     context: tuple[Aspect, ...] = ("affinity",)  # by which its tags speak for it
     learning: Learning | None = None
     shares: bool = True  # whether it has caps or a budget that customers share, or codes of a pool
+    # What `caps.unused` makes of it; None: its caps must be counted.
+    unused: tuple[Count, ...] | None = field(default=None, repr=False, compare=False)
     rules: int = field(default=-1, repr=False, compare=False)  # verdict.rules_of_campaign; -1: all of them
 
 

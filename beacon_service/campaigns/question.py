@@ -20,7 +20,17 @@ from beacon_service.campaigns.caps import (
 )
 from beacon_service.campaigns.codes import code_charges
 from beacon_service.campaigns.ledger import Charge, Grant
-from beacon_service.campaigns.model import Aspect, Campaign, Cap, Offer, Policy, Product, StockLevel, Tries
+from beacon_service.campaigns.model import (
+    Aspect,
+    Campaign,
+    Cap,
+    Count,
+    Offer,
+    Policy,
+    Product,
+    StockLevel,
+    Tries,
+)
 from beacon_service.campaigns.moment import Moment
 from beacon_service.campaigns.person import Person
 from beacon_service.campaigns.score import (
@@ -78,7 +88,7 @@ class Question(Struct, frozen=True, dict=True):
     good_until: datetime | None = None  # of a moment that waited
     still_so: bool = True  # whether what it waited for still holds
     clocks: Clocks = field(default_factory=Clocks)  # at `now`
-    counts: list[tuple[str, str, int, int]] = []
+    counts: list[Count] = []
     _claims: dict[str, tuple[Charge, ...]] = {}
     _standings: dict[str, Standing] = {}
     _rates: dict[str, dict[str, float]] = {}
@@ -213,13 +223,15 @@ class Question(Struct, frozen=True, dict=True):
         at = self.moment.at.astimezone(self.time_zone)
         return self.hours is None or any(part.cover(at) for part in self.hours)
 
-    def covered(self, hours: Hours) -> bool:
-        """Whether they cover now; a hundred campaigns share a few of them, which the programme holds once."""
-        named = (self.time_zone.key, id(hours))
-        known = self.clocks.covered.get(named)
-        if known is None:
-            known = self.clocks.covered[named] = hours.cover(self.local)
-        return known
+    @lazy
+    def covered(self) -> dict[int, bool]:
+        """Which hours cover now, as far as somebody asked: a hundred campaigns share a few, each held once."""
+        return self.clocks.covered.setdefault(self.time_zone.key, {})
+
+    def covers(self, hours: Hours) -> bool:
+        """Whether they cover now."""
+        found = self.covered[id(hours)] = hours.cover(self.local)
+        return found
 
     @lazy
     def is_upset(self) -> bool:
@@ -275,9 +287,14 @@ class Question(Struct, frozen=True, dict=True):
             self._claims[campaign.id] = (*shared, *code_charges(campaign, self.offer(campaign)))
         return self._claims[campaign.id]
 
+    @lazy
+    def judges_shared(self) -> bool:
+        """Whether anything is known yet of what customers share; else there is room for everything."""
+        return not self.shared.is_open
+
     def has_room(self, campaign: Campaign, prefix: str) -> bool:
         """Whether the shared counts whose keys begin so have room for the campaign's offer; each is told."""
-        if self.shared.is_open or not (campaign.shares or self._policy_shares):
+        if not (campaign.shares or self._policy_shares):
             return True
         found = True
         for charge in self.claims(campaign):

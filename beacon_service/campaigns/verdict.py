@@ -58,8 +58,10 @@ def is_open(question: Question, _: Campaign) -> Reason | None:
 def is_in_daypart(question: Question, campaign: Campaign) -> Reason | None:
     if not campaign.dayparts:
         return None
+    covered = question.covered
     for part in campaign.dayparts:  # a generator inside any() would take twice as long
-        if question.covered(part):
+        known = covered.get(id(part))
+        if question.covers(part) if known is None else known:
             return None
     return Reason.DAYPART
 
@@ -129,13 +131,18 @@ def is_not_suppressed(question: Question, campaign: Campaign) -> Reason | None:
 
 def is_within_caps(question: Question, campaign: Campaign) -> Reason | None:
     grants = question.grants_of(campaign)
-    for cap in campaign.caps:
-        if cap.subject == "customer":
-            used = counted(cap, campaign.id, grants, question.standing_of(campaign)) if grants else 0
-            question.counts.append((campaign.id, f"{campaign.id}:{cap.definition}", used, cap.limit))
-            if used >= cap.limit:
-                return Reason.CAP
-    return None if question.has_room(campaign, f"cap:{campaign.id}:") else Reason.CAP
+    if not grants and campaign.unused is not None:  # of most campaigns nobody had anything yet
+        question.counts.extend(campaign.unused)
+    else:
+        for cap in campaign.caps:
+            if cap.subject == "customer":
+                used = counted(cap, campaign.id, grants, question.standing_of(campaign))
+                question.counts.append((campaign.id, f"{campaign.id}:{cap.definition}", used, cap.limit))
+                if used >= cap.limit:
+                    return Reason.CAP
+    if not question.judges_shared or question.has_room(campaign, f"cap:{campaign.id}:"):
+        return None
+    return Reason.CAP
 
 
 def is_within_policy(question: Question, campaign: Campaign) -> Reason | None:
@@ -146,15 +153,19 @@ def is_within_policy(question: Question, campaign: Campaign) -> Reason | None:
             question.counts.append((campaign.id, name, used, cap.limit))
             if used >= cap.limit:
                 return Reason.POLICY
-    return None if question.has_room(campaign, f"cap:{POLICY_OWNER}:") else Reason.POLICY
+    if not question.judges_shared or question.has_room(campaign, f"cap:{POLICY_OWNER}:"):
+        return None
+    return Reason.POLICY
 
 
 def is_within_budget(question: Question, campaign: Campaign) -> Reason | None:
-    return None if question.has_room(campaign, "budget:") else Reason.BUDGET
+    if not question.judges_shared or question.has_room(campaign, "budget:"):
+        return None
+    return Reason.BUDGET
 
 
 def has_a_code_left(question: Question, campaign: Campaign) -> Reason | None:
-    return None if question.has_room(campaign, POOL) else Reason.CODES
+    return None if not question.judges_shared or question.has_room(campaign, POOL) else Reason.CODES
 
 
 RULES: tuple[Rule, ...] = (
@@ -235,10 +246,14 @@ def _named(bits: int) -> tuple[Rule, ...]:
 def verdicts(question: Question, campaigns: Iterable[Campaign]) -> dict[CampaignId, Reason | None]:
     """Of each campaign the first rule that says no, or None."""
     of_moment = _rules_of_moment(question)
+    named: dict[int, tuple[Rule, ...]] = {}
     found: dict[CampaignId, Reason | None] = {}
     for campaign in campaigns:
+        rules = named.get(campaign.rules)
+        if rules is None:
+            rules = named[campaign.rules] = _named(of_moment | campaign.rules)
         reason = None
-        for rule in _named(of_moment | campaign.rules):
+        for rule in rules:
             reason = rule(question, campaign)
             if reason is not None:
                 break

@@ -72,6 +72,12 @@ class TestTheOffer:
             ("a", "budget:a:total", 6, 7),
         )
 
+    def test_a_cap_of_none_at_all_binds_who_never_had_anything(self):
+        asked = campaign("a", caps=[cap_document(3, window=LIFETIME), cap_document(0)])
+        decision = decide(question(), [asked])
+        assert decision.reasons == {"a": "cap"}
+        assert [(used, limit) for _, _, used, limit in decision.counts] == [(0, 3), (0, 0)]
+
 
 class TestHoldOut:
     def test_who_is_held_out_of_the_winner_is_asked_for_the_next(self):
