@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CLIENTS = 64
 PHONES_EACH = 3
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.2, 2.0
-# After so many tries a report is laid aside, to be sent once more at the end.
+# After so many tries a report is laid aside, to be sent again at the end.
 MOST_TRIES = 6
 OUTCOMES = ["delivered", "viewed", "clicked", "dismissed"]
 
@@ -74,13 +74,17 @@ class Crowd:
         await asyncio.gather(*self.reporting)
 
     async def retry_unacknowledged(self) -> None:
-        """Each once more; those that fail again stay, and nothing was promised for them."""
+        """Each again, now that nothing is killed; those that fail stay, and nothing was promised for them.
+
+        Here the phones come again when they are told to. Until now they were hastier than an app should be, so that the
+        service had to bear it; but who never waits as long as asked may be put off every time, and nothing is wrong.
+        """
         waiting, self.told.unacknowledged = self.told.unacknowledged, []
         lines = asyncio.Semaphore(8)
 
         async def one(report: Report) -> None:
             async with lines:
-                await self._send(report, tries=1)
+                await self._send(report, patient=True)
 
         await asyncio.gather(*(one(report) for report in waiting))
 
@@ -165,9 +169,9 @@ class Crowd:
         }
         await self._ask("POST", "/v1/outcomes", {"Authorization": f"Bearer {self.keys.secret}"}, body)
 
-    async def _send(self, report: Report, *, tries: int = MOST_TRIES) -> frozenset[str] | None:
+    async def _send(self, report: Report, *, patient: bool = False) -> frozenset[str] | None:
         """The decisions that were answered; None, and the report laid aside, where nothing was."""
-        answer = await self._ask("POST", "/v1/pings", report.headers, report.body, tries=tries)
+        answer = await self._ask("POST", "/v1/pings", report.headers, report.body, patient=patient)
         if answer is None:
             self.told.unacknowledged.append(report)
             return None
@@ -180,10 +184,11 @@ class Crowd:
         headers: dict[str, str],
         body: dict[str, Any],
         *,
-        tries: int = MOST_TRIES,
+        patient: bool = False,
     ) -> dict[str, Any] | None:
         """The answer to a request that is tried again while nobody answers or the answer is 'later'."""
-        for attempt in range(tries):
+        for attempt in range(MOST_TRIES):
+            asked_s = 0.0
             try:
                 response = await self.http.request(
                     method, path, headers=headers, json=body, timeout=self.size.timeout_s
@@ -200,6 +205,8 @@ class Crowd:
                         response.status_code, f"{method} {path}: {response.text[:500]}"
                     )
                     return None
-            if attempt + 1 < tries:
-                await asyncio.sleep(min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt) * self.rng.uniform(0.5, 1))
+                asked_s = float(response.headers.get("Retry-After", 0)) if patient else 0.0
+            if attempt + 1 < MOST_TRIES:
+                wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**attempt) * self.rng.uniform(0.5, 1)
+                await asyncio.sleep(max(asked_s, wait_s))
         return None
