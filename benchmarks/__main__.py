@@ -7,13 +7,12 @@ import argparse
 import signal
 import sys
 
-from beacon_service.postgresql import ClusterError
 from benchmarks import report
 from benchmarks.profiled import report as profiled_report
 from benchmarks.profiled.run import profile
-from benchmarks.rounds import MAX_ROUNDS, Unready
-from benchmarks.run import COMMITTING_S, QUICK_COMMITTING_S, Plan, progress, run
-from benchmarks.servers import ServerFailed, without_paths
+from benchmarks.rounds import MAX_ROUNDS
+from benchmarks.run import COMMITTING_S, QUICK_COMMITTING_S, Plan, run
+from benchmarks.telling import ending
 from benchmarks.workload import Mix
 
 ROUNDS, QUICK_ROUNDS = 5, 3
@@ -26,7 +25,6 @@ LONGEST_S, LONGEST_QUICK_S = 1_800, 900
 def main() -> int:
     options = _parser().parse_args()
     longest_s = LONGEST_QUICK_S if options.quick else LONGEST_S
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGALRM, _give_up)
     signal.alarm(longest_s)
     plan = Plan(
@@ -37,15 +35,8 @@ def main() -> int:
         mix=Mix(options.moving),
         committing_s=QUICK_COMMITTING_S if options.quick else COMMITTING_S,
     )
-    try:
-        return (
-            _profile(plan, as_json=options.json) if options.profile else _compare(plan, as_json=options.json)
-        )
-    except (ServerFailed, ClusterError, Unready, OSError) as failure:
-        progress.print(f"The benchmark ended early: {without_paths(str(failure))}", markup=False, style="red")
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    work = _profile if options.profile else _compare
+    return ending("The benchmark", lambda: work(plan, as_json=options.json))
 
 
 def _compare(plan: Plan, *, as_json: bool) -> int:

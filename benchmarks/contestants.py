@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import LiteralString, Protocol
 
+import psycopg
+
+from beacon_service.settings import libpq_url
 from benchmarks.servers import Server
 from benchmarks.workload import STEPS, Mix, PlannedPing
 
@@ -34,6 +37,13 @@ class Kept:
 
     pings: int
     offers: int
+
+    @classmethod
+    def found(cls, url: str, query: LiteralString) -> "Kept":
+        with psycopg.connect(libpq_url(url)) as connection:
+            row = connection.execute(query).fetchone()
+        assert row is not None, "counts are a row"
+        return cls(*row)
 
 
 class Reads(Protocol):

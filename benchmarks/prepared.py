@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from beacon_service.cluster import Cluster
-from benchmarks.cluster import copy_database
+from benchmarks import workload
+from benchmarks.cluster import copy_database, settle
 from benchmarks.obvious import seed as obvious_seed
+from benchmarks.service import documents, people
 from benchmarks.service import seed as service_seed
-from benchmarks.service.contestant import serve
+from benchmarks.service.programs import serve
 from benchmarks.workload import WORST
 
 FILLED, FILLED_WORST = "service", "service_worst"
@@ -24,21 +26,20 @@ def obvious_databases(cluster: Cluster) -> tuple[str, str]:
 def fill_service(cluster: Cluster) -> None:
     """The database that this service's contestants get copies of."""
     url = copy_database(cluster, FILLED)
-    service_seed.seed_people(url)
+    people.found(url, workload.CUSTOMERS)
     with serve(url) as server:
         service_seed.lay_the_ground(server.port)
-        service_seed.bring_in_campaigns(url)
-        service_seed.confirm_campaigns(server.port)
-    service_seed.settle(url)
+        service_seed.bring_in_campaigns(url, server.port, documents.campaigns())
+    settle(url)
 
 
 def fill_service_worst(cluster: Cluster) -> None:
     """The same with everybody in the campaigns' audience, and a contact policy that lets most offers pass."""
     url = copy_database(cluster, FILLED_WORST, template=FILLED)
-    service_seed.make_all_gold(url)
+    people.make_all_gold(url)
     with serve(url) as server:
         service_seed.put_policy(server.port, WORST.offers_per_day)
-    service_seed.settle(url)
+    settle(url)
 
 
 def copies(cluster: Cluster, names: Sequence[str], *, template: str) -> list[str]:

@@ -3,14 +3,10 @@
 Processor time a ping is what a slow minute of the machine changes least, so it is the figure to compare across runs.
 """
 
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from benchmarks.servers import family
-
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+from benchmarks.processes import machine, processor_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,34 +41,12 @@ class Spent:
 
 def spent(web: int, postgres: int | None) -> Spent:
     """So far, by the heads of the two families of processes; this process is the loader."""
-    idle, stolen, available = _machine()
+    whole = machine()
     return Spent(
-        web=_family_s(web),
-        postgres=_family_s(postgres) if postgres is not None else 0.0,
+        web=processor_s(web),
+        postgres=processor_s(postgres) if postgres is not None else 0.0,
         loader=time.process_time(),
-        available=available,
-        idle=idle,
-        stolen=stolen,
+        available=whole.available,
+        idle=whole.idle,
+        stolen=whole.stolen,
     )
-
-
-def _family_s(pid: int) -> float:
-    """Of all that live, and of those that ended and were waited for."""
-    return sum(map(_process_s, family(pid)))
-
-
-def _process_s(pid: int) -> float:
-    try:
-        # The name in parentheses may hold spaces; behind it, utime, stime, cutime and cstime are at 11 to 14.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return sum(map(int, fields[11:15])) / TICKS_PER_S
-
-
-def _machine() -> tuple[float, float, float]:
-    """Idle, stolen and all seconds of all processors since the machine started."""
-    line = Path("/proc/stat").read_text().split("\n", 1)[0]
-    # user, nice, system, idle, iowait, irq, softirq, steal; guests are in user already.
-    seconds = [int(field) / TICKS_PER_S for field in line.split()[1:9]]
-    return seconds[3] + seconds[4], seconds[7], sum(seconds)

@@ -1,153 +1,12 @@
-"""From rounds to figures: medians, ranges and ratios, as a table and as a line of JSON."""
+"""A result as a table and as a line of JSON: medians, ranges and ratios."""
 
 import json
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.checking import caps_exceeded, joined
-from benchmarks.rounds import Round, Scheduled
-from benchmarks.workload import Mix
-
-# Whose multiple a contestant is told as; the others are no pings, or are the measure themselves.
-BASES = {
-    "single": "obvious",
-    "batch20": "obvious",
-    "batch100": "obvious",
-    "batch500": "obvious",
-    "batch100_worst": "obvious_worst",
-}
-CEILING = "flask"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """One contestant over all its rounds."""
-
-    name: str
-    label: str
-    mix: Mix
-    rounds: tuple[Round, ...]
-
-    @property
-    def pings_per_s(self) -> float:
-        return self._median(lambda round_: round_.pings_per_s)
-
-    @property
-    def p50_ms(self) -> float:
-        return self._median(lambda round_: round_.p50_ms)
-
-    @property
-    def p99_ms(self) -> float:
-        return self._median(lambda round_: round_.p99_ms)
-
-    @property
-    def memory_mb(self) -> float:
-        return max(round_.memory_mb for round_ in self.rounds)
-
-    @property
-    def web_us(self) -> float:
-        """Microseconds of processor that web processes spent on a ping; the others likewise."""
-        return self._median(lambda round_: _per_ping_us(round_.spent.web, round_))
-
-    @property
-    def postgres_us(self) -> float:
-        return self._median(lambda round_: _per_ping_us(round_.spent.postgres, round_))
-
-    @property
-    def loader_us(self) -> float:
-        return self._median(lambda round_: _per_ping_us(round_.spent.loader, round_))
-
-    @property
-    def served_us(self) -> float:
-        return self.web_us + self.postgres_us
-
-    @property
-    def wrong(self) -> int:
-        return sum(round_.verdict.wrong for round_ in self.rounds)
-
-    @property
-    def caps_exceeded(self) -> int:
-        offers = (offer for round_ in self.rounds for offer in round_.verdict.offers)
-        return caps_exceeded(offers, self.mix.offers_per_day)
-
-    @property
-    def first_wrong(self) -> str | None:
-        return next(
-            (round_.verdict.first_wrong for round_ in self.rounds if round_.verdict.first_wrong), None
-        )
-
-    def _median(self, figure: Callable[[Round], float]) -> float:
-        return statistics.median(figure(round_) for round_ in self.rounds)
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What the figures stand on: what the loader, the disk and PostgreSQL alone come to here.
-
-    `commits_per_s` has a figure for each round; none where pgbench is not installed.
-    """
-
-    loader_requests_per_s: float
-    durable_write_ms: float
-    commits_per_s: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    standings: tuple[Standing, ...]
-    ground: Ground
-    scheduled: tuple[Scheduled, ...]
-
-    def standing(self, name: str) -> Standing | None:
-        return next((standing for standing in self.standings if standing.name == name), None)
-
-    def ratio(self, name: str) -> float | None:
-        """How many times its base's pings a second; None where there is nothing to compare."""
-        return self._of(self.standing(name), self.standing(BASES.get(name, "")))
-
-    def processor_ratio(self, name: str) -> float | None:
-        """How many times less processor a ping than its base, server and database: what noise changes least."""
-        standing, base = self.standing(name), self.standing(BASES.get(name, ""))
-        if standing is None or base is None or not standing.served_us:
-            return None
-        return base.served_us / standing.served_us
-
-    @property
-    def single_of_ceiling(self) -> float | None:
-        return self._of(self.standing("single"), self.standing(CEILING))
-
-    @property
-    def commits_per_s(self) -> float | None:
-        found = self.ground.commits_per_s
-        return statistics.median(found) if found else None
-
-    @property
-    def single_of_commits(self) -> float | None:
-        single, limit = self.standing("single"), self.commits_per_s
-        return single.pings_per_s / limit if single and limit else None
-
-    @property
-    def single_p99_half_ms(self) -> float | None:
-        found = self.scheduled
-        return statistics.median(turn.p99_ms for turn in found) if found else None
-
-    @property
-    def sound(self) -> bool:
-        """Whether every answer was right, was kept, and no cap was exceeded."""
-        in_rounds = not any(standing.wrong or standing.caps_exceeded for standing in self.standings)
-        return in_rounds and not any(turn.verdict.wrong for turn in self.scheduled)
-
-    @property
-    def web_process_mb(self) -> float:
-        return max((one.memory_mb for one in self.standings if one.name in BASES), default=0.0)
-
-    @staticmethod
-    def _of(standing: Standing | None, base: Standing | None) -> float | None:
-        if standing is None or base is None or not base.pings_per_s:
-            return None
-        return standing.pings_per_s / base.pings_per_s
+from benchmarks.checking import joined
+from benchmarks.result import BASES, CEILING, Result, Standing
+from benchmarks.rounds import Scheduled
 
 
 def table(result: Result) -> str:
@@ -211,22 +70,11 @@ def _schedule(result: Result) -> list[str]:
     return [told, f"On it {verdict.wrong:,} WRONG ANSWERS, the first: {verdict.first_wrong}"]
 
 
-def elsewhere(result: Result) -> list[float]:
-    """Of each round of each contestant, the share of the processors that went to other work, or away."""
-    return [round_.spent.elsewhere for standing in result.standings for round_ in standing.rounds]
-
-
-def _stolen(result: Result) -> float:
-    spent = [round_.spent for standing in result.standings for round_ in standing.rounds]
-    available = sum(one.available for one in spent)
-    return sum(one.stolen for one in spent) / available if available else 0.0
-
-
 def _others(result: Result) -> str:
-    shares = elsewhere(result)
+    shares = result.elsewhere
     return (
         f"Meanwhile {100 * statistics.median(shares):.0f} % of the processors went elsewhere "
-        f"({100 * min(shares):.0f} to {100 * max(shares):.0f} % in a round; {100 * _stolen(result):.0f} % taken by the "
+        f"({100 * min(shares):.0f} to {100 * max(shares):.0f} % in a round; {100 * result.stolen:.0f} % taken by the "
         "host): the less, the more the figures are worth."
     )
 
@@ -259,7 +107,7 @@ def as_json(result: Result) -> str:
         "durable_write_ms": round(result.ground.durable_write_ms, 3),
         "commits_per_s": _rounded(commits, 0),
         "rounds_commits_per_s": [round(one) for one in result.ground.commits_per_s],
-        "elsewhere": round(statistics.median(elsewhere(result)), 3),
+        "elsewhere": round(statistics.median(result.elsewhere), 3),
         "scheduled": [_scheduled(turn) for turn in result.scheduled],
         **{standing.name: _figures(standing) for standing in result.standings},
     }
@@ -296,7 +144,3 @@ def _figures(standing: Standing) -> dict[str, Any]:
         "rounds_pings_per_s": [round(round_.pings_per_s, 1) for round_ in standing.rounds],
         "rounds_elsewhere": [round(round_.spent.elsewhere, 3) for round_ in standing.rounds],
     }
-
-
-def _per_ping_us(seconds: float, round_: Round) -> float:
-    return 1e6 * seconds / round_.verdict.pings if round_.verdict.pings else 0.0

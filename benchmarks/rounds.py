@@ -1,19 +1,21 @@
 """Plays rounds: everybody in turn, again and again, so that a slow minute of the machine is shared by all."""
 
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
 
 from benchmarks import workload
 from benchmarks.checking import Verdict, check, joined, with_what_was_kept
 from benchmarks.contestants import Contestant, Exchange, Kept, parties_for
-from benchmarks.loader import Lane, drive, keep_time
+from benchmarks.loader import Lane, drive, keep_time, latencies_ms, percentiles
 from benchmarks.processors import Spent, spent
 from benchmarks.servers import Server, free_port, running
+from benchmarks.telling import Failed
 from benchmarks.wire import post
 from benchmarks.workload import PlannedPing
 
@@ -35,6 +37,10 @@ class Round:
     memory_mb: float
     verdict: Verdict
     spent: Spent
+
+    def us_per_ping(self, seconds: float) -> float:
+        """Microseconds of each ping, of seconds that all of them took."""
+        return 1e6 * seconds / self.verdict.pings if self.verdict.pings else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,16 @@ class Course:
     postgres: int | None
 
 
+class Measured(NamedTuple):
+    """One measured part, of either way of loading."""
+
+    lanes: Sequence[Lane]
+    taken_s: float
+    spent: Spent
+    verdict: Verdict
+    memory_mb: float
+
+
 def play(contestant: Contestant, course: Course, *, first_person: int) -> Round:
     """One round on people nobody has seen in this database before: first they are placed, then they walk."""
     size = contestant.party_size
@@ -72,17 +88,12 @@ def play(contestant: Contestant, course: Course, *, first_person: int) -> Round:
         for first in people[::size]
     ]
     with _placed(contestant, parties, size) as (server, began_at):
-        walked = _by_lane([contestant.exchanges(party[size:], began_at) for party in parties], contestant)
-        lanes = [Lane([exchange.request for exchange in exchanges]) for exchanges in walked]
-        course.settle()
-        already = contestant.kept()
-        before = spent(server.pid, course.postgres)
-        taken_s = drive(server.port, lanes, seconds=course.seconds)
-        used = spent(server.pid, course.postgres).since(before)
-        verdict = _judged(contestant, walked, lanes, already)
-        memory_mb = server.heaviest_process_mb()
-    cuts = _percentiles(lanes)
-    return Round(verdict.pings / taken_s, cuts[49], cuts[98], memory_mb, verdict, used)
+        walked = [contestant.exchanges(party[size:], began_at) for party in parties]
+        load = partial(drive, server.port, seconds=course.seconds)
+        found = _measured(contestant, course, server, by_lane(walked, contestant.connections), load)
+    cuts = percentiles(latencies_ms(found.lanes))
+    pings_per_s = found.verdict.pings / found.taken_s
+    return Round(pings_per_s, cuts[49], cuts[98], found.memory_mb, found.verdict, found.spent)
 
 
 def play_on_schedule(contestant: Contestant, course: Course, *, rate: float, first_person: int) -> Scheduled:
@@ -94,20 +105,32 @@ def play_on_schedule(contestant: Contestant, course: Course, *, rate: float, fir
     with _placed(contestant, [party], people) as (server, began_at):
         exchanges = contestant.exchanges(party[people:], began_at)
         walked = [exchanges[first::SCHEDULED_CONNECTIONS] for first in range(SCHEDULED_CONNECTIONS)]
-        lanes = [Lane([exchange.request for exchange in each]) for each in walked]
-        course.settle()
-        already = contestant.kept()
-        before = spent(server.pid, course.postgres)
-        keep_time(server.port, lanes, rate=rate)
-        used = spent(server.pid, course.postgres).since(before)
-        verdict = _judged(contestant, walked, lanes, already)
-    cuts = _percentiles(lanes)
-    worst_ms = max(ms for lane in lanes for ms in lane.latencies_ms)
-    late = statistics.quantiles([ms for lane in lanes for ms in lane.late_ms], n=100, method="inclusive")
-    return Scheduled(rate, cuts[49], cuts[98], worst_ms, late[98], verdict, used)
+        found = _measured(contestant, course, server, walked, partial(keep_time, server.port, rate=rate))
+    latencies = latencies_ms(found.lanes)
+    cuts = percentiles(latencies)
+    late = percentiles([ms for lane in found.lanes for ms in lane.late_ms])
+    return Scheduled(rate, cuts[49], cuts[98], max(latencies), late[98], found.verdict, found.spent)
 
 
-class Unready(Exception):  # noqa: N818 - what happened, told as it stands
+def _measured(
+    contestant: Contestant,
+    course: Course,
+    server: Server,
+    walked: Sequence[Sequence[Exchange]],
+    load: Callable[[Sequence[Lane]], float],
+) -> Measured:
+    """`load` sends the lanes' requests and gives the seconds that it took."""
+    lanes = lanes_of(walked)
+    course.settle()
+    already = contestant.kept()
+    before = spent(server.pid, course.postgres)
+    taken_s = load(lanes)
+    used = spent(server.pid, course.postgres).since(before)
+    verdict = _judged(contestant, walked, lanes, already)
+    return Measured(lanes, taken_s, used, verdict, server.heaviest_process_mb())
+
+
+class Unready(Failed):
     """A contestant did not even place its people."""
 
 
@@ -119,8 +142,9 @@ def _placed(
     with contestant.serving() as server:
         began_at = datetime.now(UTC)
         first_steps = [ping for party in parties for ping in party[:size]]
-        placing = _by_lane([[one] for one in contestant.warm_up(first_steps, began_at)], contestant)
-        lanes = [Lane([exchange.request for exchange in exchanges]) for exchanges in placing]
+        warming = [[one] for one in contestant.warm_up(first_steps, began_at)]
+        placing = by_lane(warming, contestant.connections)
+        lanes = lanes_of(placing)
         drive(server.port, lanes, seconds=WARM_UP_LIMIT_S, all_of_them=True)
         verdict = joined(
             check(contestant, exchanges, lane.answers) for exchanges, lane in zip(placing, lanes, strict=True)
@@ -132,12 +156,16 @@ def _placed(
         yield server, began_at
 
 
-def _by_lane(parties: Sequence[Sequence[Exchange]], contestant: Contestant) -> list[list[Exchange]]:
+def by_lane(parties: Sequence[Sequence[Exchange]], connections: int) -> list[list[Exchange]]:
     """Spread the parties over the connections, each party whole: a phone's pings must stay in order."""
     return [
-        [exchange for party in parties[first :: contestant.connections] for exchange in party]
-        for first in range(contestant.connections)
+        [exchange for party in parties[first::connections] for exchange in party]
+        for first in range(connections)
     ]
+
+
+def lanes_of(walked: Sequence[Sequence[Exchange]]) -> list[Lane]:
+    return [Lane([exchange.request for exchange in exchanges]) for exchanges in walked]
 
 
 def _judged(
@@ -151,10 +179,6 @@ def _judged(
         return verdict
     more = Kept(found.pings - already.pings, found.offers - already.offers)
     return with_what_was_kept(verdict, verdict.kept, more)
-
-
-def _percentiles(lanes: Sequence[Lane]) -> list[float]:
-    return statistics.quantiles([ms for lane in lanes for ms in lane.latencies_ms], n=100, method="inclusive")
 
 
 def loader_ceiling(*, connections: int, seconds: float = 1.5) -> float:

@@ -1,12 +1,9 @@
 """One run: a cluster, databases filled, the obvious build's best shape found, then round after round."""
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-
-from rich.console import Console
 
 from beacon_service import cluster as private_cluster
 from beacon_service.cluster import Cluster
@@ -15,7 +12,7 @@ from benchmarks.ceiling.contestant import Ceiling
 from benchmarks.cluster import checkpoint, durable_cluster, durable_write_ms
 from benchmarks.contestants import Contestant
 from benchmarks.obvious.contestant import SHAPES, Obvious
-from benchmarks.report import Ground, Result, Standing
+from benchmarks.result import Ground, Result, Standing
 from benchmarks.rounds import (
     MAX_ROUNDS,
     PEOPLE_PER_ROUND,
@@ -27,6 +24,7 @@ from benchmarks.rounds import (
     play_on_schedule,
 )
 from benchmarks.service.contestant import Batches, SinglePings
+from benchmarks.telling import progress, told
 from benchmarks.workload import WORST, Mix
 
 TRIAL_SECONDS = 2.5
@@ -37,8 +35,6 @@ PEOPLE_PER_SCHEDULE = 2_000
 # As many as send single pings.
 COMMITTING_CLIENTS = 64
 COMMITTING_S, QUICK_COMMITTING_S = 3, 2
-
-progress = Console(stderr=True, highlight=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +141,3 @@ def _on_schedule(
 def _say_what_is_left(plan: Plan, number: int, round_s: float) -> None:
     left_s = (plan.rounds - number - 1) * round_s + SCHEDULES * (plan.scheduled_seconds + 6)
     progress.print(f"about {left_s / 60:.1f} minutes to go", markup=False)
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Say on stderr what takes so long, and how long it took."""
-    began = time.perf_counter()
-    with progress.status(what):
-        yield
-    progress.print(f"{what}: {time.perf_counter() - began:.1f} s", markup=False)

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -11,11 +10,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+
+from benchmarks.processes import largest_mb
+from benchmarks.telling import Failed, without_paths
 
 # Both take a second or two on a machine that is left alone.
 READY_S, STOP_S = 90.0, 10.0
-ABSOLUTE_PATH = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,11 @@ class Server:
 
     def heaviest_process_mb(self) -> float:
         """Resident memory of the largest process of the server: a web process, as the others only watch."""
-        return max(_resident_mb(pid) for pid in family(self.pid))
+        return largest_mb(self.pid)
 
 
-class ServerFailed(Exception):  # noqa: N818 - what happened, told as it stands
+class ServerFailed(Failed):
     """A server did not start, or ended by itself."""
-
-
-def without_paths(text: str) -> str:
-    """The text with directories left out: where things lie on this machine is nobody's business."""
-    return ABSOLUTE_PATH.sub("", text)
 
 
 def free_port() -> int:
@@ -47,17 +42,26 @@ def running(
     command: Sequence[str], *, port: int, environment: Mapping[str, str], ready_path: str | None
 ) -> Iterator[Server]:
     """The server of this command, ready; without a path to ask, ready means that it accepts connections."""
+    with started(command, environment) as process:
+        _wait_until_ready(process, port, ready_path)
+        yield Server(port, process.pid)
+
+
+@contextmanager
+def started(
+    command: Sequence[str], environment: Mapping[str, str], *, stop_s: float = STOP_S
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of this command, gone afterwards; what fails meanwhile is told with the last lines of its log."""
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             command, env={**os.environ, **environment}, stdout=log, stderr=log, start_new_session=True
         )
         try:
-            _wait_until_ready(process, port, ready_path)
-            yield Server(port, process.pid)
+            yield process
         except (ServerFailed, OSError) as failure:
             raise ServerFailed(f"{failure}\n{_last_lines(log.fileno())}") from failure
         finally:
-            _stop(process)
+            _stop(process, stop_s)
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], port: int, path: str | None) -> None:
@@ -82,40 +86,18 @@ def _answers(port: int, path: str | None) -> bool:
     return False
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes], stop_s: float) -> None:
     process.terminate()
     with suppress(subprocess.TimeoutExpired):
-        process.wait(STOP_S)
-    # The server leads a session of its own: this reaches workers that outlived their parent, no others.
+        process.wait(stop_s)
+    # It leads a session of its own: this reaches workers that outlived their parent, no others.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def _last_lines(descriptor: int, count: int = 15) -> str:
-    """The end of a server's log."""
+    """The end of a log."""
     size = os.fstat(descriptor).st_size
     tail = os.pread(descriptor, 8192, max(0, size - 8192)).decode(errors="replace")
     return without_paths("\n".join(tail.splitlines()[-count:]))
-
-
-def family(pid: int) -> list[int]:
-    """A process and all its descendants."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            # The name in parentheses may hold spaces; the parent is the second field behind it.
-            after_name = entry.read_text().rpartition(")")[2].split()
-            children.setdefault(int(after_name[1]), []).append(int(entry.parent.name))
-    family = [pid]
-    for member in family:
-        family += children.get(member, [])
-    return family
-
-
-def _resident_mb(pid: int) -> float:
-    with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                return int(line.split()[1]) / 1024
-    return 0.0

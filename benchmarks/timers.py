@@ -15,14 +15,12 @@ import argparse
 import json
 import math
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
@@ -33,6 +31,7 @@ from beacon_service.cluster import Cluster
 from beacon_service.settings import Settings, libpq_url
 from benchmarks.arming import WARM_UP_S, WARMING, Arming, Timer, planned
 from benchmarks.cluster import checkpoint, copy_database, durable_cluster
+from benchmarks.service.programs import working
 
 LONGEST_ARMING_S = 60.0
 # What was not fired so long after the last was due never will be.
@@ -130,18 +129,11 @@ def _note_what_is_due(url: str, scenario: str, expected: int) -> None:
 
 @contextmanager
 def _working(url: str, workers: int) -> Iterator[None]:
-    command = [str(Path(sys.executable).with_name("beacon-service")), "worker"]
-    environment = {**os.environ, "BEACON_DATABASE_URL": url, "BEACON_LOG_LEVEL": "error"}
-    processes = [subprocess.Popen(command, env=environment) for _ in range(workers)]
-    try:
+    with ExitStack() as stack:
+        for _ in range(workers):
+            stack.enter_context(working(url))
         _wait_until_working(url, workers)
         yield
-        assert all(process.poll() is None for process in processes), "a worker ended by itself"
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(30)
 
 
 def _wait_until_working(url: str, workers: int) -> None:

@@ -7,8 +7,9 @@ and a contestant that answers quickly but wrongly is found out.
 import json
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 SITE = "bench"
 ROWS, COLUMNS = 25, 40
@@ -104,12 +105,12 @@ def corner(row: int, column: int) -> tuple[float, float]:
     )
 
 
-def at_offset_s(step: int) -> float:
-    """When a step is, in seconds from the round's begin: -90 for the warm-up, +10 for the last step.
+def step_at(step: int, began_at: datetime) -> datetime:
+    """When a step is: a minute and a half before the round's begin for the warm-up, 10 s after it for the last step.
 
     A ping may be two minutes old when it is decided and two minutes ahead; a round takes half of one.
     """
-    return STEP_S * step - 90.0
+    return began_at + timedelta(seconds=STEP_S * step - 90.0)
 
 
 def zone_ring(zone: int) -> list[tuple[float, float]]:
@@ -160,7 +161,10 @@ def walk(person: int, *, seed: int, mix: Mix) -> list[PlannedPing]:
 
 def party(people: range, *, seed: int, mix: Mix) -> list[PlannedPing]:
     """People who walk side by side: all their pings, step by step, each person once a step."""
-    walks = [walk(person, seed=seed, mix=mix) for person in people]
+    return side_by_side(walk(person, seed=seed, mix=mix) for person in people)
+
+
+def side_by_side(walks: Iterable[Sequence[PlannedPing]]) -> list[PlannedPing]:
     return [ping for step in zip(*walks, strict=True) for ping in step]
 
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from benchmarks.ceiling.app import ANSWER
 from benchmarks.contestants import Answer, Exchange, Kept
 from benchmarks.servers import Server
-from benchmarks.service.contestant import serve, single
+from benchmarks.service.contestant import single
+from benchmarks.service.programs import serve
 from benchmarks.workload import REALISTIC, Mix, PlannedPing
 
 NOTHING = Answer(0, frozenset(), frozenset())

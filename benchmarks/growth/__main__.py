@@ -7,41 +7,24 @@ no room is left out, and said to be.
 """
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 
-import psycopg
-
-from beacon_service.postgresql import ClusterError
 from benchmarks.growth import report
-from benchmarks.growth.asking import Refused
 from benchmarks.growth.disk import GB
 from benchmarks.growth.plot import svg
-from benchmarks.growth.run import Run, progress
+from benchmarks.growth.run import Run
 from benchmarks.growth.sizes import COURSES
-from benchmarks.servers import ServerFailed, without_paths
+from benchmarks.telling import complain, ending
 
 
 def main() -> int:
     options = _parser().parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.plot is not None and not options.plot.parent.is_dir():
-        progress.print(
-            f"The plot cannot be written: there is no directory {options.plot.parent}",
-            markup=False,
-            style="red",
-        )
+        complain(f"The plot cannot be written: there is no directory {options.plot.parent}")
         return 2
     run = Run(COURSES[options.sizes], round(options.disk_gb * GB))
-    status = 0
-    try:
-        run.all()
-    except (ServerFailed, ClusterError, Refused, OSError, psycopg.Error) as failure:
-        progress.print(f"The measuring ended early: {without_paths(str(failure))}", markup=False, style="red")
-        status = 1
-    except KeyboardInterrupt:
-        status = 130
+    status = ending("The measuring", run.all)
     if run.results:
         _tell(run, options)
     return status or (0 if report.sound(run.results) else 1)

@@ -4,7 +4,6 @@ Shops are alike, their zones have the same names and carry the tags by which the
 them: so the number of zones grows and nothing else. Everything follows from a seed, as in `workload`.
 """
 
-import json
 import math
 import random
 from collections.abc import Sequence
@@ -49,8 +48,7 @@ def walk(person: int, shops: int, *, seed: int, mix: Mix) -> list[PlannedPing]:
 
 def party(people: Sequence[int], shops: int, *, seed: int, mix: Mix) -> list[PlannedPing]:
     """All their pings, step by step, each person once a step."""
-    walks = [walk(person, shops, seed=seed, mix=mix) for person in people]
-    return [ping for step in zip(*walks, strict=True) for ping in step]
+    return workload.side_by_side(walk(person, shops, seed=seed, mix=mix) for person in people)
 
 
 def walkers(slot: int, customers: int) -> int:
@@ -111,8 +109,8 @@ def campaign(plan: workload.CampaignPlan, *, expires_after_s: int = 3600) -> dic
     }
 
 
-def site(shop: int) -> str:
-    return json.dumps(documents.SITE | {"name": shop_name(shop)})
+def site(shop: int) -> dict[str, Any]:
+    return documents.SITE | {"name": shop_name(shop)}
 
 
 def _offset(shop: int) -> tuple[float, float]:

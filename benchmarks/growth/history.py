@@ -17,9 +17,9 @@ import psycopg
 
 from beacon_service import partitions
 from beacon_service.settings import libpq_url
-from benchmarks.growth.asking import Refused
 from benchmarks.growth.chain import stride
 from benchmarks.growth.sizes import DECISIONS_A_DAY, DECISIONS_A_GRANT, PING_DAYS, Size
+from benchmarks.service.asking import Refused
 
 # Caps of a day are over, also for who walks just after midnight.
 NEWEST_AGO = "25 hours"
@@ -56,7 +56,7 @@ SAMPLED = ("decisions", "grants", "moves", "pings")
 
 # Looked up row by row, so that rows are written in the order in which they are numbered.
 _SAMPLE_OF = f"CROSS JOIN LATERAL (SELECT * FROM growth.{{table}} WHERE n = i %% {SAMPLES} OFFSET 0) AS t"
-# Of the row i: its time, a number to draw from, and whose it is. Keys are numbers plus one: see filling.
+# Of the row i: its time, a number to draw from, and whose it is. Keys are numbers plus one: see people.
 MADE = f"""
 FROM generate_series(%(first)s::bigint, %(upto)s - 1, %(every)s) AS i
 CROSS JOIN LATERAL (SELECT

@@ -4,7 +4,6 @@ import json
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,11 +14,12 @@ from benchmarks.checking import Verdict, check
 from benchmarks.cluster import checkpoint
 from benchmarks.contestants import Answer, Exchange
 from benchmarks.growth import chain, filling
-from benchmarks.growth.asking import Asked, asking, edit
-from benchmarks.growth.processes import family, processor_s, resident_mb
 from benchmarks.growth.sizes import Size
-from benchmarks.loader import Lane, drive
+from benchmarks.loader import drive, latencies_ms, percentiles
+from benchmarks.processors import spent
+from benchmarks.rounds import by_lane, lanes_of
 from benchmarks.servers import Server
+from benchmarks.service.asking import Asked, asking, edit
 from benchmarks.service.contestant import BATCH, Service, batches, read_answer, single
 from benchmarks.workload import Mix, PlannedPing
 
@@ -160,7 +160,7 @@ def measure(ground: Ground) -> Figures:
         batch, ping_bytes = _batches(ground, server, wrongs)
         single_ = singles(ground, server, wrongs)
         edit_ms, rebuild_ms = _edits(server, standing, wrongs)
-        web_mb = max(resident_mb(pid) for pid in family(server.pid))
+        web_mb = server.heaviest_process_mb()
     after = filling.table_bytes(ground.url)
     return Figures(
         batch, single_, web_mb, start_s, first_ping_s, edit_ms, rebuild_ms, filling.database_bytes(ground.url),
@@ -231,31 +231,20 @@ def _play(
     ground: Ground, server: Server, parties: Sequence[Sequence[Exchange]], connections: int, wrongs: Wrongs
 ) -> Speed:
     """The parties spread over the connections, each whole and in order, as long as it lasts."""
-    by_lane = [
-        [exchange for party in parties[first::connections] for exchange in party]
-        for first in range(connections)
-    ]
-    lanes = [Lane([exchange.request for exchange in exchanges]) for exchanges in by_lane]
+    walked = by_lane(parties, connections)
+    lanes = lanes_of(walked)
     checkpoint(ground.cluster)
-    with _charged(ground.cluster, server) as charged:
-        taken_s = drive(server.port, lanes, seconds=ground.seconds)
-    verdicts = [wrongs.check(exchanges, lane.answers) for exchanges, lane in zip(by_lane, lanes, strict=True)]
-    pings = sum(verdict.pings for verdict in verdicts)
-    cuts = statistics.quantiles([ms for lane in lanes for ms in lane.latencies_ms], n=100, method="inclusive")
-    web_us, postgres_us = (1e6 * seconds / pings for seconds in charged)
-    return Speed(pings / taken_s, cuts[49], cuts[98], web_us, postgres_us, pings)
-
-
-@contextmanager
-def _charged(cluster: Cluster, server: Server) -> Iterator[list[float]]:
-    """Afterwards: seconds of a processor that web processes and PostgreSQL used meanwhile."""
-    postmaster = private_cluster.running_pid(cluster)
+    postmaster = private_cluster.running_pid(ground.cluster)
     assert postmaster is not None, "it answers"
-    roots = (server.pid, postmaster)
-    before = [processor_s(root) for root in roots]
-    used: list[float] = []
-    yield used
-    used += [processor_s(root) - at_first for root, at_first in zip(roots, before, strict=True)]
+    before = spent(server.pid, postmaster)
+    taken_s = drive(server.port, lanes, seconds=ground.seconds)
+    used = spent(server.pid, postmaster).since(before)
+    verdicts = [wrongs.check(exchanges, lane.answers) for exchanges, lane in zip(walked, lanes, strict=True)]
+    pings = sum(verdict.pings for verdict in verdicts)
+    cuts = percentiles(latencies_ms(lanes))
+    return Speed(
+        pings / taken_s, cuts[49], cuts[98], 1e6 * used.web / pings, 1e6 * used.postgres / pings, pings
+    )
 
 
 def _edits(
@@ -274,7 +263,7 @@ def _edits(
             ("campaign", f"/v1/campaigns/{plan.name}", campaign),
         ):
             with asking(server.port) as asked:
-                asked.insist(edit("PUT", path, json.dumps(document)))
+                asked.insist(edit("PUT", path, document))
                 edit_ms[what].append(asked.took_ms)
                 rebuild_ms[what].append(_ask(asked, next(standing), wrongs))
     return _medians(edit_ms), _medians(rebuild_ms)

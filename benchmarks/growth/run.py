@@ -3,26 +3,25 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import psycopg
 from psycopg import sql
-from rich.console import Console
 
 from beacon_service.cluster import Cluster
 from beacon_service.pings import snapshots
 from beacon_service.settings import libpq_url
-from benchmarks.cluster import copy_database, durable_cluster
+from benchmarks.cluster import copy_database, durable_cluster, settle
 from benchmarks.growth import chain, filling, history
 from benchmarks.growth.disk import BytesPerRow, refined, refusal
 from benchmarks.growth.measuring import Figures, Ground, measure
 from benchmarks.growth.report import Result
 from benchmarks.growth.sizes import Course, Point, Size
+from benchmarks.service import people
+from benchmarks.telling import counted, progress, told
 
 GROUND, BASE = "ground", "base"
-
-progress = Console(stderr=True, highlight=False)
 
 
 @dataclass(slots=True)
@@ -49,7 +48,7 @@ class Run:
         base = self.course.base
         with told(f"{base.customers:,} customers"):
             url = copy_database(cluster, GROUND)
-            filling.found(url, base.customers)
+            people.found(url, base.customers)
         before = filling.table_bytes(url)
         customer = sum(before[table] for table in ("customers", "installations", "consents")) / base.customers
         with told(f"{base.zones:,} zones and three campaigns for each kind of them"):
@@ -57,7 +56,7 @@ class Run:
                 pass
             after = filling.table_bytes(url)
             filling.add_campaigns(url)
-            filling.settle(url)
+            settle(url)
         zone = sum(after[table] - before[table] for table in ("zones", "catalogue_log")) / base.zones
         return zone, customer
 
@@ -115,7 +114,7 @@ class Run:
 def _grow(url: str, base_url: str, size: Size, have: Size) -> None:
     if size.customers > have.customers:
         with counted(f"{size.customers:,} customers", size.customers - have.customers) as done:
-            for upto in filling.add_people(url, have.customers, size.customers):
+            for upto in people.add(url, have.customers, size.customers):
                 done(upto - have.customers)
     if size.zones > have.zones:
         shops = chain.shops_of(size.zones), chain.shops_of(have.zones)
@@ -129,7 +128,7 @@ def _grow(url: str, base_url: str, size: Size, have: Size) -> None:
                 for upto, of in parts:
                     done(upto / max(1, of))
     with told("vacuuming and telling the planner"):
-        filling.settle(url)
+        settle(url)
 
 
 def _by_table(parts: Iterator[tuple[str, int, int]]) -> Iterator[tuple[str, Iterator[tuple[int, int]]]]:
@@ -157,36 +156,3 @@ def _snapshot_bytes(url: str) -> int:
         snapshots.take(connection, *day)
         connection.commit()
     return filling.table_bytes(url)["snapshot_rows"] - before
-
-
-@contextmanager
-def told(what: str) -> Iterator[None]:
-    """Say on stderr what takes so long, and how long it took."""
-    began = time.perf_counter()
-    with progress.status(what):
-        yield
-    progress.print(f"{what}: {time.perf_counter() - began:.1f} s", markup=False)
-
-
-class _Counted:
-    def __init__(self, what: str, of: float, status: object) -> None:
-        self._what, self._of, self._status, self._began = what, of, status, time.perf_counter()
-
-    def __call__(self, done: float) -> None:
-        share = done / self._of
-        taken_s = time.perf_counter() - self._began
-        left = (
-            f", about {taken_s * (1 - share) / share / 60:.0f} min left"
-            if 0 < share < 1 and taken_s > 20
-            else ""
-        )
-        self._status.update(f"{self._what}: {share:.0%}{left}")  # type: ignore[attr-defined]
-
-
-@contextmanager
-def counted(what: str, of: float) -> Iterator[_Counted]:
-    """As `told`, with how far it is and about how long it will take yet."""
-    began = time.perf_counter()
-    with progress.status(what) as status:
-        yield _Counted(what, of, status)
-    progress.print(f"{what}: {time.perf_counter() - began:.1f} s", markup=False)

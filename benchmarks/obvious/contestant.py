@@ -5,11 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-import psycopg
-
-from beacon_service.settings import libpq_url
 from benchmarks import workload
 from benchmarks.contestants import Answer, Exchange, Kept
 from benchmarks.obvious.seed import API_KEY
@@ -84,19 +81,15 @@ class Obvious:
         )
 
     def kept(self) -> Kept | None:
-        with psycopg.connect(libpq_url(self.database_url)) as connection:
-            row = connection.execute(KEPT).fetchone()
-        assert row is not None, "a SELECT without FROM is one row"
-        return Kept(*row)
+        return Kept.found(self.database_url, KEPT)
 
 
 def _request(ping: PlannedPing, began_at: datetime) -> bytes:
-    at = began_at + timedelta(seconds=workload.at_offset_s(ping.step))
     body = {
         "installation_id": workload.person_name(ping.person),
         "latitude": ping.latitude,
         "longitude": ping.longitude,
-        "at": at.isoformat(),
+        "at": workload.step_at(ping.step, began_at).isoformat(),
     }
     headers = {
         "Authorization": f"Bearer {API_KEY}",

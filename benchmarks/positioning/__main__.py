@@ -9,8 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
 from benchmarks.positioning import report
 from benchmarks.positioning.contest import WITH_SURVEY, WITHOUT_SURVEY, play
 from benchmarks.positioning.cost import measure
@@ -18,13 +16,12 @@ from benchmarks.positioning.engine import LocateError
 from benchmarks.positioning.report import Table
 from benchmarks.positioning.trial import Trial, folds, thinned, without_rotating
 from benchmarks.positioning.walks import read_plan, read_survey, read_walks
+from benchmarks.telling import complain, progress
 from simulators.mall.write import write_mall
 from simulators.recorded import WalksError, site_directories
 
 DENSITIES = {0.25: "a quarter", 0.5: "half", 1.0: "all"}
 STILL = "motionless"  # a folder of walks beside dev/ that is told apart: nobody moves in it
-
-progress = Console(stderr=True, highlight=False)
 
 
 def main() -> int:
@@ -37,7 +34,7 @@ def main() -> int:
             tables.append(table)
             print(report.as_text(table), flush=True)
     except (WalksError, LocateError) as problem:
-        progress.print(str(problem), markup=False, style="red")
+        complain(str(problem))
         return 1
     except KeyboardInterrupt:
         return 130

@@ -103,11 +103,11 @@ def as_json(profiles: Iterable[Profile]) -> str:
 
 def _divided(round_: Round) -> str:
     """Of one round without the profiler: whose the processors' time was."""
-    spent, pings = round_.spent, max(1, round_.verdict.pings)
+    spent = round_.spent
     ours = spent.web + spent.postgres + spent.loader or 1.0
     parts = (("web process", spent.web), ("PostgreSQL", spent.postgres), ("loader", spent.loader))
     told = ", ".join(
-        f"{name} {1e6 * seconds / pings:,.0f} us a ping ({100 * seconds / ours:.0f} %)"
+        f"{name} {round_.us_per_ping(seconds):,.0f} us a ping ({100 * seconds / ours:.0f} %)"
         for name, seconds in parts
     )
     return f"processors without it: {told}"
@@ -125,13 +125,13 @@ def _function_line(row: Row, total_s: float, pings: int) -> str:
 def _figures(profile: Profile) -> dict[str, Any]:
     seen = profile.seen
     total_s = seen.computing_s or 1.0
-    spent, pings = profile.round_.spent, max(1, profile.round_.verdict.pings)
+    round_ = profile.round_
     functions = sorted(seen.rows, key=lambda row: row.own_s, reverse=True)[:FUNCTIONS]
     return {
-        "pings_per_s": round(profile.round_.pings_per_s, 1),
-        "web_us_per_ping": round(1e6 * spent.web / pings, 1),
-        "postgres_us_per_ping": round(1e6 * spent.postgres / pings, 1),
-        "loader_us_per_ping": round(1e6 * spent.loader / pings, 1),
+        "pings_per_s": round(round_.pings_per_s, 1),
+        "web_us_per_ping": round(round_.us_per_ping(round_.spent.web), 1),
+        "postgres_us_per_ping": round(round_.us_per_ping(round_.spent.postgres), 1),
+        "loader_us_per_ping": round(round_.us_per_ping(round_.spent.loader), 1),
         "modules": {module: round(own_s / total_s, 4) for module, own_s in _first(seen.by_module)},
         "functions": {f"{row.module}.{row.function}": round(row.own_s / total_s, 4) for row in functions},
     }

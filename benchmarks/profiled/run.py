@@ -13,9 +13,11 @@ from benchmarks.cluster import durable_cluster
 from benchmarks.profiled.app import FORGET, PATH
 from benchmarks.profiled.report import Profile, Seen
 from benchmarks.rounds import PEOPLE_PER_ROUND, play
-from benchmarks.run import Plan, course_of, told
+from benchmarks.run import Plan, course_of
 from benchmarks.servers import Server
-from benchmarks.service.contestant import Batches, serve
+from benchmarks.service.contestant import Batches
+from benchmarks.service.programs import serve
+from benchmarks.telling import told
 from benchmarks.workload import WORST
 
 ONE = "1"

@@ -1,59 +1,24 @@
 """This service as a contestant: phones that send single pings, gateways that send batches."""
 
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 
 import msgspec
-import psycopg
 
-from beacon_service.serving import server_command
-from beacon_service.settings import Settings, libpq_url
 from benchmarks import workload
 from benchmarks.contestants import Answer, Exchange, Kept
-from benchmarks.servers import Server, free_port, running
-from benchmarks.service.seed import PUBLISHABLE_KEY, SECRET_KEY
+from benchmarks.servers import Server
+from benchmarks.service.keys import PUBLISHABLE_KEY, SECRET_KEY
+from benchmarks.service.programs import WEB_PROCESSES, serve
 from benchmarks.wire import post
 from benchmarks.workload import REALISTIC, WORST, Mix, PlannedPing
 
 # As many single pings as the obvious build has for its warm-up.
 WARMING = 320
 BATCH = 100
-WEB_PROCESSES = 2
-# The load comes from one address with one key, as no phone's does; the limit of each phone stays as it is.
-# Nor is anybody sent away for having to wait: a closed loop saturates on purpose, and a refusal is no answer.
-UNLIMITED = {
-    "BEACON_RATE_LIMIT_KEY": "1000000/second",
-    "BEACON_RATE_LIMIT_ADDRESS": "1000000/second",
-    "BEACON_PING_WAIT_TARGET_MS": "30000",
-    "BEACON_PING_WAIT_LIMIT_MS": "30000",
-}
 KEPT = "SELECT (SELECT count(*) FROM pings), (SELECT count(*) FROM grants WHERE arm = 'offered')"
-
-
-@contextmanager
-def serve(
-    database_url: str, *, target: str | None = None, web_processes: int = WEB_PROCESSES, **settings: str
-) -> Iterator[Server]:
-    """The service as `beacon-service serve` starts it; with a target, another application in its place."""
-    port = free_port()
-    environment = {
-        "BEACON_DATABASE_URL": database_url,
-        "BEACON_PORT": str(port),
-        "BEACON_WEB_PROCESSES": str(web_processes),
-        "BEACON_LOG_LEVEL": "warning",
-        **UNLIMITED,
-        **settings,
-    }
-    command = [str(Path(sys.executable).with_name("beacon-service")), "serve"]
-    if target is not None:
-        asked = {name.removeprefix("BEACON_").lower(): value for name, value in environment.items()}
-        command = server_command(Settings.model_validate(asked), target)
-    with running(command, port=port, environment=environment, ready_path="/readyz") as server:
-        yield server
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +37,7 @@ class Service:
         return read_answer(body)
 
     def kept(self) -> Kept | None:
-        with psycopg.connect(libpq_url(self.database_url)) as connection:
-            row = connection.execute(KEPT).fetchone()
-        assert row is not None, "a SELECT without FROM is one row"
-        return Kept(*row)
+        return Kept.found(self.database_url, KEPT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +82,12 @@ class Batches(Service):
 
 
 def single(ping: PlannedPing, began_at: datetime) -> Exchange:
+    return sent_by_phone(ping, at=workload.step_at(ping.step, began_at), sent_at=began_at)
+
+
+def sent_by_phone(ping: PlannedPing, *, at: datetime, sent_at: datetime) -> Exchange:
     phone = workload.person_name(ping.person)
-    body = (
-        f'{{"installation_id": "{phone}", "sent_at": "{began_at.isoformat()}",'
-        f' "pings": [{_document(ping, began_at)}]}}'
-    )
+    body = f'{{"installation_id": "{phone}", "sent_at": "{sent_at.isoformat()}", "pings": [{_document(ping, at)}]}}'
     headers = {
         "Authorization": f"Bearer {PUBLISHABLE_KEY}",
         "Beacon-Installation-Token": workload.token_of(ping.person),
@@ -138,16 +101,16 @@ def batches(pings: Sequence[PlannedPing], began_at: datetime, size: int = BATCH)
 
 def _batch(pings: tuple[PlannedPing, ...], began_at: datetime) -> Exchange:
     each = ", ".join(
-        f'{{"installation_id": "{workload.person_name(ping.person)}", "pings": [{_document(ping, began_at)}]}}'
+        f'{{"installation_id": "{workload.person_name(ping.person)}",'
+        f' "pings": [{_document(ping, workload.step_at(ping.step, began_at))}]}}'
         for ping in pings
     )
     body = f'{{"sent_at": "{began_at.isoformat()}", "batches": [{each}]}}'
     return _exchange({"Authorization": f"Bearer {SECRET_KEY}"}, body, pings)
 
 
-def _document(ping: PlannedPing, began_at: datetime) -> str:
+def _document(ping: PlannedPing, at: datetime) -> str:
     """Written as text: a round has a hundred thousand of them, and no name in it needs an escape."""
-    at = began_at + timedelta(seconds=workload.at_offset_s(ping.step))
     return (
         f'{{"ping_id": "{ping.person}-{ping.step}", "at": "{at.isoformat()}", "foreground": true, "position": '
         f'{{"latitude": {ping.latitude}, "longitude": {ping.longitude}, "accuracy_m": {workload.ACCURACY_M}}}}}'

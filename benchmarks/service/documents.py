@@ -28,6 +28,10 @@ def zones() -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": features}
 
 
+def campaigns() -> dict[str, dict[str, Any]]:
+    return {plan.name: campaign(plan) for plan in workload.campaigns()}
+
+
 def campaign(plan: CampaignPlan) -> dict[str, Any]:
     limit = plan.cap_per_customer
     return {

@@ -9,7 +9,7 @@ from shapely.geometry import shape
 
 from benchmarks import workload
 from benchmarks.growth import chain
-from benchmarks.growth.open_loop import Phones, people_for, soaker
+from benchmarks.soak.phones import Phones, people_for, soaker
 from benchmarks.workload import Mix
 
 SHOPS = 25

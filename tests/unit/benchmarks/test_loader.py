@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from benchmarks.loader import Lane, drive, keep_time
+from benchmarks.open_loop import Due, send_when_due
 from benchmarks.wire import post
 
 REQUEST = post("/pings", {}, b"{}")
@@ -17,8 +18,8 @@ STALL_S = 0.5
 
 
 @contextmanager
-def server(*, stall_at=None):
-    """Answers each request at once; but the one of this number, and with it all others, after the stall."""
+def server(*, stall_at=None, alone=False):
+    """Answers each request at once; but the one of this number after the stall, and with it all others or it alone."""
     seen, turn, links = [0], threading.Lock(), []
 
     def serve(link):
@@ -26,9 +27,12 @@ def server(*, stall_at=None):
             while link.recv(1 << 16):
                 with turn:
                     seen[0] += 1
-                    if seen[0] == stall_at:
+                    stalls = seen[0] == stall_at
+                    if stalls and not alone:
                         time.sleep(STALL_S)
-                    link.sendall(ANSWER)
+                if stalls and alone:
+                    time.sleep(STALL_S)
+                link.sendall(ANSWER)
 
     def accept(listener):
         while True:
@@ -121,3 +125,39 @@ def test_a_server_that_goes_away_ends_the_run_with_a_word():
         with pytest.raises(ConnectionError, match="closed a connection"):
             drive(listener.getsockname()[1], lanes(1, 1), seconds=1.0)
         hanging_up.join()
+
+
+def test_in_a_line_of_several_connections_those_that_are_free_take_what_is_due():
+    found = []
+    schedule = [
+        Due(n / 100, 0, REQUEST, lambda heard, late_ms: found.append((heard, late_ms))) for n in range(20)
+    ]
+    with server(stall_at=1, alone=True) as port:
+        send_when_due(port, schedule, [2])
+    assert sorted(heard.latency_ms >= 1000 * STALL_S * 0.9 for heard, _ in found) == [False] * 19 + [True]
+    assert found[-1][0].latency_ms >= 1000 * STALL_S * 0.9
+
+
+def test_a_schedule_is_asked_for_a_request_only_when_the_one_before_it_is_due():
+    asked_at_s = []
+
+    def schedule():
+        for n in range(3):
+            asked_at_s.append(time.perf_counter() - began)
+            yield Due(0.2 * n, 0, REQUEST, lambda heard, late_ms: None)
+
+    with server() as port:
+        began = time.perf_counter()
+        send_when_due(port, schedule(), [1])
+    assert asked_at_s[2] >= 0.2
+
+
+def test_a_server_that_says_nothing_ends_the_run_with_a_word():
+    due = Due(0.0, 0, REQUEST, lambda heard, late_ms: None)
+    began = time.perf_counter()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(TimeoutError, match="no answer within"),
+    ):
+        send_when_due(listener.getsockname()[1], [due], [1], patience_s=0.2)
+    assert time.perf_counter() - began < 3

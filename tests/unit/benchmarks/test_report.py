@@ -5,7 +5,8 @@ import pytest
 
 from benchmarks.checking import Verdict
 from benchmarks.processors import Spent
-from benchmarks.report import Ground, Result, Standing, as_json, table
+from benchmarks.report import as_json, table
+from benchmarks.result import Ground, Result, Standing
 from benchmarks.rounds import Round, Scheduled
 from benchmarks.workload import REALISTIC
 

@@ -4,7 +4,8 @@ import random
 
 import pytest
 
-from benchmarks.growth.steadiness import (
+from benchmarks.soak.report import status
+from benchmarks.soak.steadiness import (
     Judged,
     Sample,
     judged_bloat,
@@ -13,7 +14,6 @@ from benchmarks.growth.steadiness import (
     overall,
     slope,
 )
-from benchmarks.soak import status
 
 HALF_MINUTES = range(1, 61)
 
