@@ -40,7 +40,14 @@ def compile_rule(rule: Rule, named: Named = _NONE) -> Predicate:
     """
     writer = _Writer(named)
     text = writer.rule(rule)
-    return _maker(f"lambda {', '.join(writer.values)}: lambda person: {text}")(*writer.values.values())
+    values = tuple((type(value), value) for value in writer.values.values())  # 1 == True == 1.0
+    return _predicate(f"lambda {', '.join(writer.values)}: lambda person: {text}", values)
+
+
+@lru_cache(maxsize=10_000)
+def _predicate(text: str, values: tuple[tuple[type, Any], ...]) -> Predicate:
+    """One object for all campaigns that say the same: `Person.is_in` asks it once."""
+    return _maker(text)(*(value for _, value in values))
 
 
 @lru_cache(maxsize=1024)

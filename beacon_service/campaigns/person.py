@@ -22,6 +22,14 @@ class Person(msgspec.Struct, frozen=True):
     lists: tuple[str, ...] = ()
     # (type of event, days) -> how many: many campaigns ask the same, and it is ninety numbers to be added.
     counted: dict[tuple[str, int], int] = {}
+    found: dict[Any, bool] = {}  # by predicate, what it says: brands have many campaigns and few audiences
+
+    def is_in(self, audience: "Predicate") -> bool:
+        """What the predicate says, asked once."""
+        known = self.found.get(audience)
+        if known is None:
+            known = self.found[audience] = audience(self)
+        return known
 
 
 Predicate: TypeAlias = Callable[[Person], bool]

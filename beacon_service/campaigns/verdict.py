@@ -77,7 +77,7 @@ def is_on_no_blackout(question: Question, campaign: Campaign) -> Reason | None:
 
 
 def is_in_audience(question: Question, campaign: Campaign) -> Reason | None:
-    if campaign.audience is None or campaign.audience(question.person):
+    if campaign.audience is None or question.person.is_in(campaign.audience):
         return None
     return Reason.AUDIENCE
 
