@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -32,43 +33,61 @@ def test_alone_a_job_runs_at_once_and_alone():
     assert groups == [["only"]]
 
 
-def blocked(groups, *, most=200, bounds=PATIENT):
+class Held:
     """A runner whose first group waits until it is let go, so that others queue up behind it."""
-    first_in, let_go = threading.Event(), threading.Event()
 
-    def run(jobs):
-        groups.append(list(jobs))
-        if len(groups) == 1:
-            first_in.set()
-            assert let_go.wait(5)
+    def __init__(self, *, most=200, bounds=PATIENT):
+        self.groups, self.refused = [], []
+        self._first_in, self._let_go = threading.Event(), threading.Event()
+        self.runner = together(self._run, most=most, bounds=bounds)
+        self.runner.on_refusal = self.refused.append
+
+    def _run(self, jobs):
+        self.groups.append(list(jobs))
+        if len(self.groups) == 1:
+            self._first_in.set()
+            assert self._let_go.wait(5)
         return jobs
 
-    return together(run, most=most, bounds=bounds), first_in, let_go
+    @contextmanager
+    def behind_the_first(self, *jobs):
+        """Yields what comes of a first, whose turn has begun, and of these jobs, which have queued up behind it."""
+        with ThreadPoolExecutor(len(jobs) + 1) as pool:
+            taken = [pool.submit(self.runner, "first")]
+            assert self._first_in.wait(5)
+            taken += [pool.submit(self.runner, job) for job in jobs]
+            wait_until(lambda: self.runner.waiting == len(jobs))
+            yield taken
+
+    def let_go(self):
+        self._let_go.set()
 
 
-def queue_behind(runner, first_in, let_go, jobs):
-    with ThreadPoolExecutor(len(jobs) + 1) as pool:
-        first = pool.submit(runner, "first")
-        assert first_in.wait(5)
-        others = [pool.submit(runner, job) for job in jobs]
-        while runner._queue.qsize() < len(jobs):
-            time.sleep(0.001)
-        let_go.set()
-        return [one.result(5) for one in [first, *others]]
+def results(taken):
+    return [one.result(5) for one in taken]
+
+
+def wait_until(holds):
+    ends_at = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < ends_at, "it did not happen in time"
+        time.sleep(0.001)
 
 
 def test_what_queued_up_meanwhile_goes_together():
-    groups = []
-    runner, first_in, let_go = blocked(groups)
-    assert queue_behind(runner, first_in, let_go, [1, 2, 3]) == ["first", 1, 2, 3]
-    assert [sorted(map(str, group)) for group in groups] == [["first"], ["1", "2", "3"]]
+    held = Held()
+    with held.behind_the_first(1, 2, 3) as taken:
+        held.let_go()
+        assert results(taken) == ["first", 1, 2, 3]
+    assert [sorted(map(str, group)) for group in held.groups] == [["first"], ["1", "2", "3"]]
 
 
 def test_a_group_has_a_bound():
-    groups = []
-    runner, first_in, let_go = blocked(groups, most=2)
-    queue_behind(runner, first_in, let_go, [1, 2, 3, 4, 5])
-    assert [len(group) for group in groups] == [1, 2, 2, 1]
+    held = Held(most=2)
+    with held.behind_the_first(1, 2, 3, 4, 5) as taken:
+        held.let_go()
+        results(taken)
+    assert [len(group) for group in held.groups] == [1, 2, 2, 1]
 
 
 def test_an_exception_is_raised_where_it_belongs():
@@ -127,53 +146,35 @@ def test_a_process_that_was_forked_off_starts_a_thread_of_its_own():
     assert os.waitpid(child, 0)[1] == 0
 
 
-def wait_until(holds):
-    ends_at = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < ends_at, "it did not happen in time"
-        time.sleep(0.001)
-
-
 def test_no_more_come_in_than_there_is_room_for_and_those_are_answered():
-    groups, refused = [], []
-    runner, first_in, let_go = blocked(groups, bounds=PATIENT._replace(most=3))
-    runner.on_refusal = refused.append
-    with ThreadPoolExecutor(3) as pool:
-        first = pool.submit(runner, "first")
-        assert first_in.wait(5)
-        others = [pool.submit(runner, job) for job in (1, 2)]
-        wait_until(lambda: runner.waiting == 2)
+    held = Held(bounds=PATIENT._replace(most=3))
+    with held.behind_the_first(1, 2) as taken:
         for _ in range(5):
             with pytest.raises(Overloaded) as refusal:
-                runner("too many")
+                held.runner("too many")
             assert refusal.value.retry_after_s in {1, 2}
-        assert runner.waiting == 2
-        let_go.set()
-        assert [one.result(5) for one in (first, *others)] == ["first", 1, 2]
-    assert runner("again") == "again"
-    assert refused == ["full"] * 5
+        assert held.runner.waiting == 2
+        held.let_go()
+        assert results(taken) == ["first", 1, 2]
+    assert held.runner("again") == "again"
+    assert held.refused == ["full"] * 5
 
 
 def test_who_is_still_queued_when_the_longest_wait_is_over_goes_without_its_turn():
-    groups, refused = [], []
-    runner, first_in, let_go = blocked(groups, bounds=PATIENT._replace(longest_s=0.05))
-    runner.on_refusal = refused.append
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(runner, "first")
-        assert first_in.wait(5)
-        late = pool.submit(runner, "late")
+    held = Held(bounds=PATIENT._replace(longest_s=0.05))
+    with held.behind_the_first("late") as (first, late):
         with pytest.raises(Overloaded):
             late.result(5)
-        assert runner.delay_s > 0.05
+        assert held.runner.delay_s > 0.05
         with pytest.raises(Overloaded):  # behind one who waited too long nobody queues up
-            runner("later")
+            held.runner("later")
         assert not first.done()  # whose turn has begun is answered
-        let_go.set()
+        held.let_go()
         assert first.result(5) == "first"
-        wait_until(lambda: runner.waiting == 0)
-        assert runner("again") == "again"
-    assert groups == [["first"], ["again"]]
-    assert refused == ["waited", "long"]
+        wait_until(lambda: held.runner.waiting == 0)
+        assert held.runner("again") == "again"
+    assert held.groups == [["first"], ["again"]]
+    assert held.refused == ["waited", "long"]
 
 
 def test_a_timeout_of_the_job_s_own_is_no_wait_for_a_turn():
@@ -186,30 +187,23 @@ def test_a_timeout_of_the_job_s_own_is_no_wait_for_a_turn():
 
 def test_the_delay_is_that_of_the_oldest_in_the_queue_and_then_that_of_the_last_turn():
     now = [100.0]
-    groups = []
-    runner, first_in, let_go = blocked(groups)
-    runner._clock = lambda: now[0]
-    assert runner.delay_s == 0.0
-    with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(runner, "first")
-        assert first_in.wait(5)
-        second = pool.submit(runner, "second")
-        wait_until(lambda: runner.waiting == 1)
+    held = Held()
+    held.runner._clock = lambda: now[0]
+    assert held.runner.delay_s == 0.0
+    with held.behind_the_first("second") as taken:
         now[0] += 0.3
-        assert runner.delay_s == pytest.approx(0.3)
-        let_go.set()
-        assert (first.result(5), second.result(5)) == ("first", "second")
+        assert held.runner.delay_s == pytest.approx(0.3)
+        held.let_go()
+        assert results(taken) == ["first", "second"]
     now[0] += 0.4
-    assert runner.delay_s == pytest.approx(0.3)
+    assert held.runner.delay_s == pytest.approx(0.3)
     now[0] += 0.2
-    assert runner.delay_s == 0.0
+    assert held.runner.delay_s == 0.0
 
 
-def large(run, *, bounds=PATIENT):
-    return Together(run, size=len, most=3, bounds=bounds)
-
-
-def test_large_jobs_wait_for_each_other_a_few_at_a_time():
+@contextmanager
+def large_ones(count, *, bounds=PATIENT):
+    """So many large jobs handed in, of which none ends before it is let go: (runner, taken, running, let go)."""
     let_go, running = threading.Event(), []
 
     def run(jobs):
@@ -217,34 +211,30 @@ def test_large_jobs_wait_for_each_other_a_few_at_a_time():
         assert let_go.wait(5)
         return jobs
 
-    runner = large(run)
-    with ThreadPoolExecutor(LARGE_AT_ONCE + LARGE_WAITING) as pool:
-        taken = [pool.submit(runner, "large") for _ in range(LARGE_AT_ONCE + LARGE_WAITING)]
+    runner = Together(run, size=len, most=3, bounds=bounds)
+    with ThreadPoolExecutor(count) as pool:
+        yield runner, [pool.submit(runner, "large") for _ in range(count)], running, let_go.set
+
+
+def test_large_jobs_wait_for_each_other_a_few_at_a_time():
+    with large_ones(LARGE_AT_ONCE + LARGE_WAITING) as (runner, taken, running, let_go):
         wait_until(lambda: runner._large_inside == len(taken))
         with pytest.raises(Overloaded):
             runner("large")
         assert len(running) == LARGE_AT_ONCE
-        let_go.set()
-        assert [one.result(5) for one in taken] == ["large"] * len(taken)
+        let_go()
+        assert results(taken) == ["large"] * len(taken)
     assert runner("large") == "large"
 
 
 def test_a_large_job_waits_no_longer_than_anybody():
-    let_go, running = threading.Event(), []
-
-    def run(jobs):
-        running.append(jobs)
-        assert let_go.wait(5)
-        return jobs
-
-    runner = large(run, bounds=PATIENT._replace(longest_s=0.05))
-    with ThreadPoolExecutor(LARGE_AT_ONCE) as pool:
-        taken = [pool.submit(runner, "large") for _ in range(LARGE_AT_ONCE)]
+    impatient = PATIENT._replace(longest_s=0.05)
+    with large_ones(LARGE_AT_ONCE, bounds=impatient) as (runner, taken, running, let_go):
         wait_until(lambda: len(running) == LARGE_AT_ONCE)
         began_at = time.monotonic()
         with pytest.raises(Overloaded):
             runner("large")
         assert time.monotonic() - began_at < 3  # and not until the others are done
-        let_go.set()
-        assert [one.result(5) for one in taken] == ["large"] * LARGE_AT_ONCE
+        let_go()
+        assert results(taken) == ["large"] * LARGE_AT_ONCE
     assert runner("large") == "large"
