@@ -104,15 +104,6 @@ def count(
     return total
 
 
-def score(
-    truth: Iterable[Truth],
-    heard_ms: Mapping[str, Sequence[int]],
-    zones: Mapping[str, Zone],
-    predictions: Predictions,
-) -> Score:
-    return Score.of(count(truth, heard_ms, zones, predictions))
-
-
 def _seconds(
     walk: Sequence[Truth], said: Sequence[str], heard_ms: Sequence[int], zones: Mapping[str, Zone]
 ) -> Counts:

@@ -11,7 +11,7 @@ import pytest
 from shapely.geometry import box
 
 from benchmarks.positioning import plain
-from benchmarks.positioning.scoring import Truth, Zone, score
+from benchmarks.positioning.scoring import Score, Truth, Zone, count
 from benchmarks.positioning.walks import read_plan, read_survey, read_walks
 from simulators.walkfiles import write_rows
 
@@ -38,6 +38,10 @@ def walk(zones, trace="w"):
 
 def said(zones, trace="w"):
     return {(trace, second * 1000): zone.strip() for second, zone in enumerate(zones)}
+
+
+def score(truth, heard_ms, zones, predictions):
+    return Score.of(count(truth, heard_ms, zones, predictions))
 
 
 def scored(truth, predicted, heard=range(0, 100_000, 500)):
