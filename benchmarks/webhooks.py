@@ -4,7 +4,8 @@ python -m benchmarks.webhooks [--messages 10000] [--customers 1000] [--json]
 
 Everything is as in production: a durable cluster, decisions with their grants, the outbox, signatures, one HTTP request
 to each message, the outcome `delivered` in the ledger. The receiver is a process of its own that looks at no signature
-and answers at once; it shares the machine, and keeps what came in which order.
+and answers at once; it shares the machine, and keeps what came in which order. Beside the rate it tells how much of the
+processors a message took, which other work on the machine changes least.
 """
 
 import argparse
@@ -22,10 +23,12 @@ import psycopg
 
 from beacon_service import logs, migration
 from beacon_service.clock import SystemClock
+from beacon_service.cluster import running_pid
 from beacon_service.db import make_engine
 from beacon_service.delivery.senders import sending
 from beacon_service.settings import Settings, libpq_url
 from benchmarks.cluster import checkpoint, copy_database, durable_cluster
+from benchmarks.processors import Spent, spent
 
 KEY = "a secret key of the benchmark alone"
 
@@ -78,6 +81,10 @@ class Measured(NamedTuple):
     doubled: int
     out_of_order: int
     outcomes: int
+    worker_ms: float  # of a core, for each message; so are the others
+    postgres_ms: float
+    receiver_ms: float
+    elsewhere: float  # the share of the processors that other work had
 
     @property
     def rate(self) -> float:
@@ -128,13 +135,31 @@ def measure(messages: int, customers: int) -> Measured:
             migration.upgrade(url)
             fill(url, f"http://127.0.0.1:{port}/", messages=messages, customers=customers)
             checkpoint(cluster)
+            before = _processors(receiver.pid, running_pid(cluster))
             seconds, outcomes = drain(url)
+            used = _processors(receiver.pid, running_pid(cluster)).since(before)
         ours.send("that is all")
         came: list[tuple[str, int]] = ours.recv()
     finally:
         receiver.join(5)
         receiver.kill()
-    return Measured(len(came), seconds, len(came) - len(set(came)), _disorder(came), outcomes)
+    return Measured(
+        len(came),
+        seconds,
+        len(came) - len(set(came)),
+        _disorder(came),
+        outcomes,
+        worker_ms=round(1000 * used.loader / messages, 3),
+        postgres_ms=round(1000 * used.postgres / messages, 3),
+        receiver_ms=round(1000 * used.web / messages, 3),
+        elsewhere=round(used.elsewhere, 2),
+    )
+
+
+def _processors(receiver: int | None, postgres: int | None) -> Spent:
+    """This process is the worker; who answers requests is the receiver."""
+    assert receiver is not None, "it was started"
+    return spent(receiver, postgres)
 
 
 def fill(url: str, receiver: str, *, messages: int, customers: int) -> None:
@@ -194,6 +219,10 @@ def main() -> None:
         return
     print(
         f"{found.messages} messages of {asked.customers} customers in {found.seconds:.1f} s: {found.rate:.0f}/s"
+    )
+    print(
+        f"each took {found.worker_ms} ms of a core in the worker, {found.postgres_ms} in PostgreSQL,"
+        f" {found.receiver_ms} in the receiver; other work had {found.elsewhere:.0%} of the processors"
     )
     print(f"sent twice {found.doubled}, out of order {found.out_of_order}, outcomes written {found.outcomes}")
 

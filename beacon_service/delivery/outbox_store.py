@@ -95,7 +95,8 @@ ITS_TURN = """NOT EXISTS (
         AND (older.channel = 'webhook' OR older.installation_key = d.installation_key))"""
 
 # Of each lane as many as there is room for, so that an endpoint that does not answer holds up no other. Whoever has
-# a row from before waits for the older ones of the same customer.
+# a row from before waits for the older ones of the same customer. The order is that of the index and no finer, so that
+# the look ends with the last that is taken: sorted by number as well, all that waits was looked at, 25 ms for 10 000.
 TAKE = f"""
 WITH lane AS (
     {LANES}
@@ -112,7 +113,7 @@ due AS (
         WHERE d.state = 'waiting' AND d.channel = free.channel AND d.endpoint = free.endpoint
             AND d.next_at <= %(now)s::timestamptz
             AND {ITS_TURN}
-        ORDER BY d.next_at, d.number
+        ORDER BY d.next_at
         LIMIT greatest(free.room, 0)
         FOR UPDATE OF d SKIP LOCKED
     ) AS found

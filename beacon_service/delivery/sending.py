@@ -43,6 +43,8 @@ MOST_TO_ONE = 64
 MOST_AT_ONCE = 1024
 # How soon what became due is noticed while something else is being sent.
 LOOK_EVERY_S = 0.1
+# Once something has ended, for how long others are waited for, to be written down with it in one commit.
+GATHER_S = 0.02
 # A step logs at most a thousand changes, and each message is at most one.
 SETTLED_TOGETHER = 500
 # While the database is away.
@@ -108,15 +110,22 @@ class Sending:
         under_way: dict[asyncio.Task[Attempt], Delivery] = {}
         finished: list[Settled] = []
         while True:
+            # First what is to be sent, so that it is under way while what was sent is written down.
             await self._take_more(under_way, finished)
             if not under_way and not finished:
                 return
-            if under_way:
-                await asyncio.wait(under_way, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
-            now = self._clock.now()
-            done = [task for task in under_way if task.done()]
-            finished.extend(settle(under_way.pop(task), task.result(), now) for task in done)
             await self._settle_all(finished)
+            finished.extend(await self._ended(under_way))
+
+    async def _ended(self, under_way: dict[asyncio.Task[Attempt], Delivery]) -> list[Settled]:
+        """What has ended: at once if something has, with what ends shortly after it; nothing if that takes long."""
+        if not under_way:
+            return []
+        await asyncio.wait(under_way, timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(under_way, timeout=GATHER_S)
+        now = self._clock.now()
+        done = [task for task in under_way if task.done()]
+        return [settle(under_way.pop(task), task.result(), now) for task in done]
 
     async def _take_more(
         self, under_way: dict[asyncio.Task[Attempt], Delivery], finished: list[Settled]

@@ -2,9 +2,10 @@
 
 import asyncio
 import socket
+import socketserver
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_network
 
 import pytest
@@ -160,6 +161,15 @@ def test_of_a_large_answer_only_the_beginning_is_read():
     assert len(answer.body) == MOST_BYTES
 
 
+def test_an_answer_without_end_is_not_waited_for():
+    with saying(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + b"x" * 100_000) as (
+        url,
+        connections,
+    ):
+        assert [len(one.body) for one in post(url, times=2)] == [MOST_BYTES] * 2
+    assert len(connections) == 2
+
+
 def test_nobody_there_is_told_in_a_sentence():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -171,6 +181,133 @@ def test_nobody_there_is_told_in_a_sentence():
 
     with pytest.raises(Unsent, match=r"the name shop\.example cannot be resolved"):
         post("http://shop.example/", resolver=nowhere)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def test_a_connection_is_kept_and_its_name_looked_up_no_more():
+    resolve, asked = names("127.0.0.1")
+    with receiving() as receiver:
+        post(receiver.url(host="shop.example"), resolver=resolve, times=3)
+    assert len(receiver.requests) == 3
+    assert asked == ["shop.example"]
+
+
+def test_a_connection_is_not_kept_for_good(monkeypatch):
+    """Else a name that leads elsewhere meanwhile would go unnoticed for as long as there is something to send."""
+    monkeypatch.setattr("beacon_service.delivery.http1.KEEP_S", 0.0)
+    resolve, asked = names("127.0.0.1")
+    with receiving() as receiver:
+        post(receiver.url(host="shop.example"), resolver=resolve, times=3)
+    assert asked == ["shop.example"] * 3
+
+
+def test_a_connection_serves_its_own_name_and_port_only():
+    resolve, asked = names("127.0.0.1")
+    with receiving() as receiver:
+
+        async def ask():
+            client = Client(LOCAL, resolver=resolve)
+            for host in ("shop.example", "other.example", "shop.example"):
+                await client.post(receiver.url(host=host), {}, b"hello")
+            await client.close()
+
+        asyncio.run(ask())
+    assert asked == ["shop.example", "other.example"]
+    hosts = [request.headers["host"].partition(":")[0] for request in receiver.requests]
+    assert hosts == ["shop.example", "other.example", "shop.example"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\no\r\n1\r\nk\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\n\r\nok",
+        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" + OK,
+    ],
+)
+def test_an_answer_ends_where_it_says_or_with_the_connection(answer):
+    with saying(answer, then_hang_up=True) as (url, _):
+        assert [(one.status, one.body) for one in post(url)] == [(200, b"ok")]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 20", b"ok\r\n\r\n", OK[:-1], b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000]
+)
+def test_half_an_answer_is_none(answer):
+    with saying(answer, then_hang_up=True) as (url, _), pytest.raises(Unsent, match="the connection broke"):
+        post(url)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK.replace(b"\r\nContent", b"\r\nConnection: close\r\nContent"),
+        OK + b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["a farewell", "an answer that nobody asked for"],
+)
+def test_after_more_than_an_answer_the_connection_serves_no_other_request(answer):
+    with saying(answer) as (url, connections):
+        assert [one.status for one in post(url, times=3)] == [200] * 3
+    assert len(connections) == 3
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"later": b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"}, {"then_hang_up": True}],
+    ids=["an answer that nobody asked for", "a farewell"],
+)
+def test_what_comes_between_two_requests_is_not_the_second_ones_answer(how):
+    with saying(OK, **how) as (url, connections):
+
+        async def ask():
+            client = Client(LOCAL)
+            for _ in range(2):
+                answer = await client.post(url, {}, b"hello", patience_s=5)
+                assert answer.status == 200
+                await asyncio.sleep(0.2)
+            await client.close()
+
+        asyncio.run(ask())
+    assert len(connections) == 2
+
+
+@contextmanager
+def saying(answer, *, then_hang_up=False, later=b""):
+    """A server that says that to each request; its URL, and the connections that it took."""
+    taken = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self):
+            taken.append(self.client_address)
+            with suppress(OSError):
+                while head := self.heard():
+                    self.rfile.read(int(head["content-length"]))
+                    self.wfile.write(answer)
+                    if later:
+                        time.sleep(0.05)
+                        self.wfile.write(later)
+                    if then_hang_up:
+                        return
+
+        def heard(self):
+            lines = iter(self.rfile.readline, b"\r\n")
+            if not next(lines, b""):
+                return None
+            return dict(line.decode().lower().strip().split(": ", 1) for line in lines)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/", taken
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

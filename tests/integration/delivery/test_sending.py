@@ -3,14 +3,25 @@
 import socket
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 
-from beacon_service.db import transaction
+from beacon_service.db import Statement, round_trip, transaction
 from beacon_service.delivery import outbox_store, webhooks
 from beacon_service.delivery.outbox import Attempt, settle
 from beacon_service.delivery.senders import sending
+
+TAKEN = {
+    "channels": [],
+    "endpoints": [],
+    "counts": [],
+    "most": 10,
+    "lease": UUID(int=0),
+    "now": datetime(2026, 6, 3, 12, tzinfo=UTC),
+    "until": datetime(2026, 6, 3, 13, tzinfo=UTC),
+}
 
 
 def enter(shop, *, phone="phone", ping="1"):
@@ -254,6 +265,50 @@ def test_who_stands_behind_one_that_failed_waits_with_it_and_goes_on_with_it(sho
     worker.send_due()
     assert [one["state"] for one in deliveries(shop)] == ["sent"] * 3
     assert len(receiver.requests) == 4
+
+
+def test_while_what_was_sent_is_written_down_the_next_is_sent(shop, webhook, receiver, worker, monkeypatch):
+    monkeypatch.setattr("beacon_service.delivery.sending.MOST_TO_ONE", 1)
+    for phone in ("anna", "bert"):
+        enter(shop, phone=phone)
+    write_down = worker._settle
+
+    def settled(finished):
+        wait_for(lambda: len(receiver.requests) == 2, within_s=5)
+        write_down(finished)
+
+    monkeypatch.setattr(worker, "_settle", settled)
+    worker.send_due()
+    assert [one["state"] for one in deliveries(shop)] == ["sent"] * 2
+
+
+def test_the_next_of_a_customer_is_not_sent_before_the_last_is_written_down(
+    shop, webhook, receiver, worker, monkeypatch
+):
+    """Nothing is known of it before that: it may have to be sent again, and the next would have overtaken it."""
+    enter(shop, phone="anna")
+    leave_and_enter(shop, "anna", "again")
+    write_down, sent = worker._settle, []
+
+    def settled(finished):
+        time.sleep(0.3)
+        sent.append(len(receiver.requests))
+        write_down(finished)
+
+    monkeypatch.setattr(worker, "_settle", settled)
+    worker.send_due()
+    assert sent == [1, 2]
+
+
+def test_a_look_for_what_is_due_ends_with_what_it_takes(shop, webhook, engine):
+    """However much waits: nothing is sorted but what was taken."""
+    with transaction(engine) as connection:
+        (lane,) = round_trip(connection, [Statement(f"EXPLAIN (COSTS OFF) {outbox_store.TAKE}", TAKEN)])
+    plan = [line for (line,) in lane]
+    limit = next(number for number, line in enumerate(plan) if "Limit" in line)
+    looked_at = next(number for number, line in enumerate(plan) if "using deliveries_due" in line)
+    assert limit < looked_at
+    assert not [line for line in plan[limit:looked_at] if "Sort" in line]
 
 
 def test_an_endpoint_that_does_not_answer_holds_up_no_other(shop, webhook, receiver, worker, monkeypatch):
