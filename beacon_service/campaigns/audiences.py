@@ -1,6 +1,6 @@
 """Named audiences: what they say of each other, and who is in them as of one version of the configuration. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -37,11 +37,27 @@ class Audiences:
                 asking[key] = body["audience"]
         return Audiences(MappingProxyType(rules), MappingProxyType(asking))
 
-    def of_campaigns(self) -> Iterator[tuple[str, Predicate]]:
-        """Yield (campaign, predicate) for each campaign that names an audience."""
-        named = predicates(self.rules)
-        for campaign, rule in self.asking.items():
+    def of_campaigns(
+        self, before: "Audiences", written: Collection[str] = ()
+    ) -> Iterator[tuple[str, Predicate]]:
+        """Yield (campaign, predicate) for each campaign that names an audience and is among those just written, or
+        whose audiences rest on one that says something else than before.
+        """
+        edited = {name for name in self.rules.keys() | before.rules.keys() if not self._says_as(before, name)}
+        asked = {
+            campaign: rule
+            for campaign, rule in self.asking.items()
+            if campaign in written or (edited and not edited.isdisjoint(reached(rule, self.rules)))
+        }
+        if not asked:
+            return
+        wanted = {name for rule in asked.values() for name in reached(rule, self.rules)}
+        named = predicates({name: self.rules[name] for name in wanted if name in self.rules})
+        for campaign, rule in asked.items():
             yield campaign, compile_rule(rule, named)
+
+    def _says_as(self, before: "Audiences", name: str) -> bool:
+        return self.rules.get(name) is before.rules.get(name)
 
 
 def predicates(rules: Mapping[str, Rule]) -> dict[str, Predicate]:

@@ -33,29 +33,30 @@ class Programme:
     products: Mapping[str, Product] = field(repr=False, default_factory=_nothing)
 
     def updated(self, changes: Documents) -> "Programme":
-        """The programme with the changes applied."""
+        """The programme with the changes applied; what did not change is shared, down to each campaign."""
         policy = self.policy
         for _, body in changes.of("policy"):
             policy = Policy() if body is None else policy_of(body)
-        campaigns = dict(self.campaigns)
-        for key, body in changes.of("campaign"):
-            if body is None:
-                campaigns.pop(key, None)
-            else:
-                campaigns[key] = campaign_of(body)
-        audiences = self.audiences.updated(changes)
+        campaigns, audiences, triggers = self.campaigns, self.audiences, self.triggers
         if changes.names("campaign", "audience"):
-            for key, predicate in audiences.of_campaigns():
-                campaigns[key] = replace(campaigns[key], audience=predicate)
+            audiences = audiences.updated(changes)
+            campaigns = _with_audiences(
+                changes.applied("campaign", campaigns, campaign_of), audiences, self.audiences, changes
+            )
+            triggers = TriggerIndex.of(campaigns.values())
         return Programme(
-            MappingProxyType(campaigns),
+            campaigns,
             policy,
-            TriggerIndex.of(campaigns.values()),
+            triggers,
             audiences,
             changes.applied("stock", self.stock, _stock_level),
             changes.applied("propensity", self.learned, _learned),
             changes.applied("product", self.products, product_of),
         )
+
+    def binds_as(self, other: "Programme") -> bool:
+        """Whether campaigns and policy are the very same."""
+        return self.campaigns is other.campaigns and self.policy is other.policy
 
     def learned_body(self, campaign: str) -> Body:
         """What is published of a campaign's tries, as a document."""
@@ -64,6 +65,17 @@ class Programme:
             offer: {part: list(tries) for part, tries in parts.items()} for offer, parts in found.items()
         }
         return {"offers": offers}
+
+
+def _with_audiences(
+    campaigns: Mapping[str, Campaign], audiences: Audiences, before: Audiences, changes: Documents
+) -> Mapping[str, Campaign]:
+    """Campaigns that are new, or whose audience came to mean something else, get their rule compiled."""
+    written = {key for key, _ in changes.of("campaign")}
+    found = dict(campaigns)
+    for key, predicate in audiences.of_campaigns(before, written):
+        found[key] = replace(found[key], audience=predicate)
+    return MappingProxyType(found)
 
 
 def _stock_level(body: Body) -> StockLevel:

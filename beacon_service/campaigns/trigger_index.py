@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from beacon_service.campaigns.model import Campaign, Trigger
-from beacon_service.zones.model import Zone
+from beacon_service.zones.model import Zone, ZoneKey
 
 # A zone's key, or (tag, site or None for any site): what a trigger names.
 Place: TypeAlias = str | tuple[str, str | None]
@@ -77,6 +77,26 @@ class TriggerIndex:
             return ()
         return tuple(sorted(frozenset().union(*(self._nears.get(place, ()) for place in _places(zone)))))
 
+    def measures_of(
+        self, zones: Iterable[Zone]
+    ) -> tuple[dict[ZoneKey, tuple[int, ...]], dict[ZoneKey, tuple[int, ...]]]:
+        """`dwells` and `nears` of each zone that has any; zones that carry the same tags are looked up once."""
+        dwells: dict[ZoneKey, tuple[int, ...]] = {}
+        nears: dict[ZoneKey, tuple[int, ...]] = {}
+        alike: dict[tuple[object, ...], tuple[tuple[int, ...], tuple[int, ...]]] = {}
+        for zone in zones:
+            name: tuple[object, ...] = (zone.site, zone.tags, zone.dwell_s, zone.sensitive)
+            if zone.key in self._dwells or zone.key in self._nears:
+                name = (zone.key,)
+            found = alike.get(name)
+            if found is None:
+                found = alike[name] = self.dwells(zone), self.nears(zone)
+            if found[0]:
+                dwells[zone.key] = found[0]
+            if found[1]:
+                nears[zone.key] = found[1]
+        return dwells, nears
+
     @property
     def measures(self) -> tuple[_Measures, _Measures]:
         """What published campaigns wait for at which places: seconds of a stay, and metres."""
@@ -93,14 +113,13 @@ def _named(trigger: Trigger) -> list[Place]:
 
 
 def _by_move(campaigns: Iterable[Campaign]) -> Mapping[_Move, tuple[Campaign, ...]]:
-    index: dict[_Move, tuple[Campaign, ...]] = {}
+    index: dict[_Move, list[Campaign]] = {}
     for campaign in campaigns:
         if campaign.status in {"draft", "archived"} or campaign.trigger.move is None:
             continue
         for place in _named(campaign.trigger):
-            key: _Move = (place, campaign.trigger.move, campaign.trigger.measure)
-            index[key] = (*index.get(key, ()), campaign)
-    return MappingProxyType(index)
+            index.setdefault((place, campaign.trigger.move, campaign.trigger.measure), []).append(campaign)
+    return MappingProxyType({key: tuple(found) for key, found in index.items()})
 
 
 def _measures(campaigns: Iterable[Campaign], move: str) -> _Measures:

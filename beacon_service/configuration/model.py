@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -47,9 +48,9 @@ class Documents:
 
     def of(self, kind: Kind) -> Iterator[tuple[str, Body | None]]:
         """Yield (key, body) of one kind, by key."""
-        for (found, key), body in sorted(self.bodies.items(), key=lambda item: item[0]):
-            if found == kind:
-                yield key, body
+        yield from sorted(
+            ((key, body) for (found, key), body in self.bodies.items() if found == kind), key=itemgetter(0)
+        )
 
     def applied(
         self, kind: Kind, before: Mapping[Any, Any], read: Callable[[Body], Any]

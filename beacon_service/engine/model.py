@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ from beacon_service.customers.model import Customer, Installation
 from beacon_service.positioning.rings import Rings
 from beacon_service.visits.model import Move, Nearing, Presence
 from beacon_service.zones.catalogue import Places
+from beacon_service.zones.measured import changed
 from beacon_service.zones.model import (
     NOWHERE,
     Located,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 # Raised whenever the same input may lead to another decision; stored with each, so that replay can tell.
 CODE_VERSION = "7"
 
+# Seconds of a stay, or metres, by zone; those without any are left out.
+_Measures: TypeAlias = Mapping[ZoneKey, tuple[int, ...]]
+
 _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -44,37 +48,66 @@ class Catalogue:
     places: Places
     programme: Programme
     dwells: Mapping[ZoneKey, tuple[int, ...]]  # thresholds to arm at entry: the zone's own and its campaigns'
+    nears: Mapping[ZoneKey, tuple[int, ...]]  # from how many metres campaigns want to know who approaches
     span: timedelta | None  # how far back caps read a customer's ledger; None: to its beginning
-    rings: Rings = field(default_factory=Rings)  # around the zones that campaigns want to know who approaches
+    rings: Rings = field(default_factory=Rings)  # around those zones
 
     @classmethod
     def of(
         cls, version: int, places: Places, programme: Programme, before: "Catalogue | None" = None
     ) -> "Catalogue":
         """`before`: the version that this one was made of; what both have in common is not made anew."""
-        binding: list[Policy | Campaign] = [programme.policy, *programme.campaigns.values()]
-        span = ledger_span(
-            [cap for one in binding for cap in one.caps],
-            gaps=[one.min_gap for one in binding],
-            silences=[one.suppression for one in binding],
-        )
-        if before is not None and before.asks_zones_as(places, programme):
-            return cls(version, places, programme, before.dwells, span, before.rings)
-        armed = {
-            zone.key: sorted({*zone.dwell_s, *programme.triggers.dwells(zone)})
-            for zone in places.zones.values()
-        }
-        dwells = {key: tuple(thresholds) for key, thresholds in armed.items() if thresholds}
-        near = ((zone, one) for zone in places.zones.values() for one in programme.triggers.nears(zone))
-        return cls(version, places, programme, dwells, span, Rings(near, places.floor_counts))
-
-    def asks_zones_as(self, places: Places, programme: Programme) -> bool:
-        """Whether zones, floors and what campaigns ask of them are the same: an edit of a price or a text."""
-        same_places = places.zones is self.places.zones and places.floor_counts is self.places.floor_counts
-        return same_places and programme.triggers.measures == self.programme.triggers.measures
+        dwells: _Measures
+        nears: _Measures
+        if before is None:
+            dwells, nears = programme.triggers.measures_of(places.zones.values())
+            return cls(
+                version, places, programme, dwells, nears, _span(programme), _rings(places, nears, None)
+            )
+        dwells, nears = _measures_after(before, places, programme)
+        span = before.span if programme.binds_as(before.programme) else _span(programme)
+        same_ground = nears is before.nears and places.floor_counts is before.places.floor_counts
+        rings = before.rings if same_ground else _rings(places, nears, before.rings)
+        return cls(version, places, programme, dwells, nears, span, rings)
 
     def ledger_since(self, now: datetime) -> datetime:
         return _BEGINNING if self.span is None else now - self.span
+
+
+def _span(programme: Programme) -> timedelta | None:
+    binding: list[Policy | Campaign] = [programme.policy, *programme.campaigns.values()]
+    return ledger_span(
+        [cap for one in binding for cap in one.caps],
+        gaps=[one.min_gap for one in binding],
+        silences=[one.suppression for one in binding],
+    )
+
+
+def _measures_after(before: Catalogue, places: Places, programme: Programme) -> tuple[_Measures, _Measures]:
+    """What zones are asked: the same objects where nothing of it changed, nor a zone that is approached."""
+    keys = changed(before.places.zones, places.zones)
+    dwells: _Measures
+    nears: _Measures
+    if programme.triggers.measures != before.programme.triggers.measures:
+        dwells, nears = programme.triggers.measures_of(places.zones.values())
+    elif not keys:
+        return before.dwells, before.nears
+    else:
+        new_dwells, new_nears = programme.triggers.measures_of(
+            places.zones[key] for key in keys if key in places.zones
+        )
+        dwells = {key: found for key, found in before.dwells.items() if key not in keys} | new_dwells
+        nears = {key: found for key, found in before.nears.items() if key not in keys} | new_nears
+    is_approached = not (keys.isdisjoint(nears) and keys.isdisjoint(before.nears))
+    return (
+        before.dwells if dwells == before.dwells else dwells,
+        before.nears if nears == before.nears and not is_approached else nears,
+    )
+
+
+def _rings(places: Places, nears: _Measures, before: Rings | None) -> Rings:
+    wanted = [(places.zones[key], within_m) for key, found in nears.items() for within_m in found]
+    return Rings(wanted, places.floor_counts, before)
 
 
 class Ping(msgspec.Struct, frozen=True):

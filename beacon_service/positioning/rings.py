@@ -4,24 +4,22 @@ A ring is nothing that is kept. It is made in memory of a published campaign's t
 them. The zone is part of its ground: who is in the zone is near it, so that leaving it is no coming near.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from operator import attrgetter
 from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from shapely.geometry.base import BaseGeometry
 
 from beacon_service.geo import METRES_PER_DEGREE
 from beacon_service.positioning.fix import UNKNOWN_FLOOR_SHARE
+from beacon_service.positioning.grounds import Grounds
 from beacon_service.positioning.locate import SPREAD
-from beacon_service.zones.geometry import centre
 from beacon_service.zones.model import Located, SiteId, Zone, ZoneKey
-from beacon_service.zones.plane import Plane, in_space
+from beacon_service.zones.plane import in_space
 
 # Less is noise: outdoors a phone's fix errs by about so much.
 SMALLEST_WITHIN_M = 10
@@ -60,6 +58,7 @@ class Ring:
     around: ZoneKey
     within_m: int
     zone: Zone
+    drawn_of: Zone = field(repr=False)  # as the catalogue has it
 
 
 class Near(NamedTuple):
@@ -72,13 +71,6 @@ class Near(NamedTuple):
     share: float
     wider: float
     vague: bool
-
-
-class _Ground(NamedTuple):
-    plane: Plane
-    shape: BaseGeometry
-    radius_m: float  # of a circle as large
-    half_m: float  # from its middle to its furthest corner, or a little more
 
 
 class _Spread:
@@ -123,25 +115,34 @@ class Rings:
     """All rings of one version of the configuration, found by where a fix is."""
 
     def __init__(
-        self, wanted: Iterable[tuple[Zone, int]] = (), floors: Mapping[SiteId, int] | None = None
+        self,
+        wanted: Iterable[tuple[Zone, int]] = (),
+        floors: Mapping[SiteId, int] | None = None,
+        before: "Rings | None" = None,
     ) -> None:
-        """`floors`: how many each site has."""
-        rings = [_ring(zone, within_m) for zone, within_m in wanted]
-        self._rings = sorted(rings, key=lambda ring: ring.key)
+        """`floors`: how many each site has. `before`: the rings that these follow; what stays is not drawn again."""
+        held = before.by_zone if before is not None else {}
+        rings = [
+            ring
+            if (ring := held.get((zone.key, within_m))) is not None and ring.drawn_of is zone
+            else _ring(zone, within_m)
+            for zone, within_m in wanted
+        ]
+        self._rings = sorted(rings, key=attrgetter("key"))
+        self.by_zone: Mapping[tuple[ZoneKey, int], Ring] = {
+            (ring.around, ring.within_m): ring for ring in self._rings
+        }
         self.by_key: Mapping[str, Ring] = {ring.key: ring for ring in self._rings}
         # Tells one set of rings from another: whoever is found near by a new one need not have come near.
         self.digest = crc32("\n".join(self.by_key).encode()) if self.by_key else 0
         self._floors = floors or {}
         if not self._rings:
             return
-        grounds = [_ground(ring.zone.geometry, ring.zone.area_m2) for ring in self._rings]
-        self._origins = np.array([ground.plane.origin for ground in grounds])
-        self._axes = np.array([ground.plane.axes for ground in grounds])
-        self._shapes = np.array([ground.shape for ground in grounds], dtype=object)
+        self.grounds = self._drawn(before)
         self._within_m = np.array([float(ring.within_m) for ring in self._rings])
         self._leaving_m = self._within_m + np.maximum(LEAVING_M, LEAVING_SHARE * self._within_m)
-        self._radii_m = self._leaving_m + np.array([ground.radius_m for ground in grounds])
-        self._halves_m = self._leaving_m + np.array([ground.half_m for ground in grounds])
+        self._radii_m = self._leaving_m + self.grounds.radii_m
+        self._halves_m = self._leaving_m + self.grounds.halves_m
         self._no_place_m = NO_PLACE * float(self._halves_m.max())
         boxes, self._ring_of_box = self._boxes()
         self._tree = shapely.STRtree(boxes)
@@ -179,28 +180,42 @@ class Rings:
             found[number] = tuple(sorted(several, key=lambda near: (near.ring.within_m, near.ring.key)))
         return found
 
+    def _drawn(self, before: "Rings | None") -> Grounds:
+        """The ground of each, taken over where the zone is still drawn as before."""
+        if not before:
+            return Grounds.of([ring.drawn_of for ring in self._rings])
+        held = before.by_zone
+        numbers = {id(ring): number for number, ring in enumerate(before.by_zone.values())}
+        places = [
+            numbers[id(known)]
+            if (known := held.get((ring.around, ring.within_m))) is not None
+            and known.drawn_of.geometry is ring.drawn_of.geometry
+            else -1
+            for ring in self._rings
+        ]
+        new = [ring.drawn_of for ring, place in zip(self._rings, places, strict=True) if place < 0]
+        return before.grounds.with_new(places, new)
+
     def _boxes(self) -> tuple[NDArray[np.object_], NDArray[np.intp]]:
         """In degrees, around all that is nearer than a ring's leaving distance.
 
         Again where 180 degrees lie between a ring and some fix that may reach it.
         """
         furthest_m = SPREAD_REACH * self._no_place_m
-        boxes: list[BaseGeometry] = []
-        numbers: list[int] = []
-        for number, (ring, away_m) in enumerate(zip(self._rings, self._leaving_m.tolist(), strict=True)):
-            west, south, east, north = ring.zone.geometry.bounds
-            # A hundredth more: a degree of latitude is up to 0.6 % shorter than that of the mean radius.
-            up = 1.01 * away_m / METRES_PER_DEGREE
-            furthest = min(89.0, max(abs(south), abs(north)) + up)
-            across = up / math.cos(math.radians(furthest))
-            reach = across * (1 + furthest_m / away_m)
-            for turn in (-360.0, 0.0, 360.0):
-                if west - reach + turn <= 180.0 and east + reach + turn >= -180.0:
-                    boxes.append(
-                        shapely.box(west - across + turn, south - up, east + across + turn, north + up)
-                    )
-                    numbers.append(number)
-        return np.array(boxes, dtype=object), np.array(numbers, np.intp)
+        west, south, east, north = self.grounds.bounds.T
+        # A hundredth more: a degree of latitude is up to 0.6 % shorter than that of the mean radius.
+        up = 1.01 * self._leaving_m / METRES_PER_DEGREE
+        furthest = np.minimum(89.0, np.maximum(np.abs(south), np.abs(north)) + up)
+        across = up / np.cos(np.radians(furthest))
+        reach = across * (1 + furthest_m / self._leaving_m)
+        boxes: list[NDArray[np.object_]] = []
+        numbers: list[NDArray[np.intp]] = []
+        for turn in (-360.0, 0.0, 360.0):
+            some = np.flatnonzero((west - reach + turn <= 180.0) & (east + reach + turn >= -180.0))
+            from_west, to_east = (west - across)[some] + turn, (east + across)[some] + turn
+            boxes.append(shapely.box(from_west, (south - up)[some], to_east, (north + up)[some]))
+            numbers.append(some)
+        return np.concatenate(boxes), np.concatenate(numbers)
 
     def _candidates(self, fixes: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Pairs (fix, ring) where the fix's spread may reach the ring."""
@@ -215,9 +230,9 @@ class Rings:
         self, fixes: NDArray[np.float64], place: NDArray[np.intp], ring: NDArray[np.intp]
     ) -> list[Near]:
         """Of each fix's points of equal weight (`SPREAD`), the share within the ring."""
-        away = in_space(fixes[:, :2])[place] - self._origins[ring]
-        middles = np.einsum("pij,pj->pi", self._axes[ring], away)
-        spread = _Spread(middles, fixes[place, 2], self._shapes[ring], self._halves_m[ring])
+        away = in_space(fixes[:, :2])[place] - self.grounds.origins[ring]
+        middles = np.einsum("pij,pj->pi", self.grounds.axes[ring], away)
+        spread = _Spread(middles, fixes[place, 2], self.grounds.shapes[ring], self._halves_m[ring])
         shares, wider = spread.within(self._within_m[ring]), spread.within(self._leaving_m[ring])
         vague = spread.accuracies_m > self._radii_m[ring]
         if vague.any():
@@ -244,27 +259,4 @@ def _ring(zone: Zone, within_m: int) -> Ring:
     key = ring_key(zone.key, within_m)
     # Confirmation, dwelling and hold are the zone's own affair and not its ring's.
     own = replace(zone, key=ZoneKey(key), dwell_s=(), enter_confirm=None, exit_hold_s=HOLD_S)
-    return Ring(key, zone.key, within_m, own)
-
-
-# An edit of anything makes all rings anew; the ground of those that stay is not drawn again.
-@lru_cache(maxsize=20_000)
-def _ground(shape: BaseGeometry, area_m2: float) -> _Ground:
-    plane = Plane.at(*centre(shape))
-    drawn = plane.drawn(shape)
-    _build(drawn)
-    west, south, east, north = drawn.bounds
-    half_m = math.hypot(max(-west, east), max(-south, north))
-    return _Ground(plane, drawn, math.sqrt(area_m2 / math.pi), half_m)
-
-
-def _build(shape: BaseGeometry) -> None:
-    """All that GEOS makes of a prepared shape when it is asked, made now: two threads that make it at once crash.
-
-    What finds out whether a point is inside is made at the second question, what measures the distance at the first
-    about a point that is outside.
-    """
-    shapely.prepare(shape)
-    west, south, east, north = shape.bounds
-    inside, outside = shape.representative_point(), shapely.Point(east + 1.0, north + 1.0)
-    shapely.dwithin(shape, [inside, inside, outside], math.hypot(east - west, north - south) + 2.0)
+    return Ring(key, zone.key, within_m, own, zone)

@@ -6,7 +6,7 @@ with the old one goes on undisturbed.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -16,9 +16,9 @@ from shapely.geometry.base import BaseGeometry
 
 from beacon_service.configuration.model import Body, Documents
 from beacon_service.hours import WeeklyHours
-from beacon_service.zones.categories import SENSITIVE
-from beacon_service.zones.geometry import areas_m2, footprint
+from beacon_service.zones.geometry import footprint
 from beacon_service.zones.index import ZoneIndex
+from beacon_service.zones.measured import changed, hours_of, measured
 from beacon_service.zones.model import (
     Beacon,
     BeaconId,
@@ -29,9 +29,7 @@ from beacon_service.zones.model import (
     SiteId,
     Zone,
     ZoneKey,
-    zone_key,
 )
-from beacon_service.zones.nesting import depths
 from beacon_service.zones.phones import normalised_model
 from beacon_service.zones.radio_map import RadioMap
 from beacon_service.zones.surveyed import Surveyed, Surveys
@@ -82,41 +80,33 @@ class Places:
     surveys: Surveys = field(repr=False, default_factory=Surveys)
     # By model, how many dB it hears more than the median one.
     phones: Mapping[str, float] = field(default_factory=_nothing)
-    # Every identity that some beacon has, with the one that transmits it, or that did; None where several do.
-    _heard_as: Mapping[Identity, Transmitter | None] = field(repr=False, default_factory=_nothing)
+    # Every identity that some beacon has, with those that have it, by id; and with the one that transmits it, or that
+    # did, None where several do.
+    holders: Mapping[Identity, tuple[Transmitter, ...]] = field(repr=False, default_factory=_nothing)
+    heard_as: Mapping[Identity, Transmitter | None] = field(repr=False, default_factory=_nothing)
 
     def updated(self, changes: Documents, load: LoadMap = _no_map) -> "Places":
-        """These places with the changes applied; what did not change is shared, not copied.
+        """These places with the changes applied; what did not change is shared, down to each zone and its ground.
 
         `load` answers the radio map of a site by its number, or None where it cannot be read: the site is then
         located by its beacons, as before its survey.
         """
-        places = replace(
-            self,
-            sites=changes.applied("site", self.sites, _site),
-            floors=changes.applied("floor", self.floors, _floor),
-        )
+        places = self
         if changes.names("site"):
-            zones_by_name = {site.time_zone.key: site.time_zone for site in places.sites.values()}
-            places = replace(places, time_zones=tuple(zones_by_name[name] for name in sorted(zones_by_name)))
+            sites = changes.applied("site", self.sites, _site)
+            zones_by_name = {site.time_zone.key: site.time_zone for site in sites.values()}
+            time_zones = tuple(zones_by_name[name] for name in sorted(zones_by_name))
+            places = replace(places, sites=sites, time_zones=time_zones)
         if changes.names("floor"):
-            counts = Counter(floor.site for floor in places.floors.values())
-            places = replace(places, floor_counts=counts)
+            floors = changes.applied("floor", self.floors, _floor)
+            counts = Counter(floor.site for floor in floors.values())
+            places = replace(places, floors=floors, floor_counts=counts)
         if changes.names("zone"):
-            zones = _with_measures(changes.applied("zone", self.zones, _zone))
-            sensitive = frozenset(key for key, zone in zones.items() if zone.sensitive)
-            places = replace(
-                places,
-                zones=zones,
-                index=ZoneIndex(zones.values()),
-                sensitive=sensitive,
-                tagged=Tagged(zones.values()),
-            )
+            places = _with_zones(places, measured(self.zones, changes))
         if changes.names("beacon"):
-            beacons = changes.applied("beacon", self.beacons, _transmitter)
-            places = replace(places, beacons=beacons, _heard_as=_heard_as(beacons.values()))
+            places = _with_beacons(places, changes)
         if changes.names("zone", "radio_map"):
-            places = replace(places, surveys=_surveys(places, changes, load))
+            places = replace(places, surveys=_surveys(self, places, changes, load))
         if changes.names("phone"):
             places = replace(places, phones=changes.applied("phone", self.phones, _phone_offset_db))
         return places
@@ -151,60 +141,77 @@ class Places:
         return found if found is not None and found.transmits else None
 
     def _catalogued(self, sighting: Sighting) -> Transmitter | None:
-        if sighting.mac is not None and sighting.mac in self._heard_as:
-            return self._heard_as[sighting.mac]
-        return self._heard_as.get(sighting.identity) if sighting.identity is not None else None
+        if sighting.mac is not None and sighting.mac in self.heard_as:
+            return self.heard_as[sighting.mac]
+        return self.heard_as.get(sighting.identity) if sighting.identity is not None else None
 
     def phone_offset_db(self, model: str | None) -> float:
         """How many dB this model hears more than the median one; subtract it from its levels. 0.0 if unknown."""
         return self.phones.get(normalised_model(model), 0.0) if model and self.phones else 0.0
 
 
-def _surveys(places: Places, changes: Documents, load: LoadMap) -> Surveys:
-    """Maps that changed are loaded; the cells of all are laid out anew over the zones as they are now."""
-    maps = {site: (one.number, one.radio_map) for site, one in places.surveys.sites.items()}
-    for key, body in changes.of("radio_map"):
-        site = SiteId(key)
-        maps.pop(site, None)
-        found = None if body is None else load(site, body["number"])
-        if body is not None and found is not None:
-            maps[site] = (body["number"], found)
-    return Surveys.of(
-        Surveyed.of(site, number, radio_map, places.index) for site, (number, radio_map) in maps.items()
+def _with_zones(before: Places, zones: Mapping[ZoneKey, Zone]) -> Places:
+    keys = changed(before.zones, zones)
+    sensitive = {key for key in keys if key in zones and zones[key].sensitive}
+    return replace(
+        before,
+        zones=zones,
+        index=ZoneIndex(zones.values(), before.index),
+        sensitive=(before.sensitive - keys) | sensitive,
+        tagged=before.tagged.updated(before.zones, zones, keys),
     )
 
 
+def _with_beacons(before: Places, changes: Documents) -> Places:
+    beacons = changes.applied("beacon", before.beacons, _transmitter)
+    keys = [BeaconId(key) for key, _ in changes.of("beacon")]
+    gone = [before.beacons[key] for key in keys if key in before.beacons]
+    come = [beacons[key] for key in keys if key in beacons]
+    coming: dict[Identity, list[Transmitter]] = {
+        identity: [] for one in (*gone, *come) for identity in one.beacon.identities
+    }
+    for one in come:
+        for identity in one.beacon.identities:
+            coming[identity].append(one)
+    holders, heard_as = dict(before.holders), dict(before.heard_as)
+    for identity, new in coming.items():
+        staying = [one for one in holders.pop(identity, ()) if one.beacon.id not in keys]
+        heard_as.pop(identity, None)
+        if held := tuple(sorted([*staying, *new], key=lambda one: one.beacon.id)):
+            holders[identity], heard_as[identity] = held, _meant(held)
+    return replace(
+        before,
+        beacons=beacons,
+        holders=MappingProxyType(holders),
+        heard_as=MappingProxyType(heard_as),
+    )
+
+
+def _surveys(before: Places, places: Places, changes: Documents, load: LoadMap) -> Surveys:
+    """Maps that changed are loaded; cells are laid out anew where a zone over them is drawn otherwise than before."""
+    known = before.surveys.sites
+    sites = dict(known)
+    keys = changed(before.zones, places.zones) if known else ()
+    pairs = [(before.zones.get(key), places.zones.get(key)) for key in keys]
+    for site, one in known.items():
+        if any(one.is_moved_by(*pair) for pair in pairs):
+            sites[site] = Surveyed.of(site, one.number, one.radio_map, places.index)
+    for key, body in changes.of("radio_map"):
+        site = SiteId(key)
+        sites.pop(site, None)
+        found = None if body is None else load(site, body["number"])
+        if body is not None and found is not None:
+            sites[site] = Surveyed.of(site, body["number"], found, places.index)
+    return Surveys.of(sites.values()) if changed(known, sites) else before.surveys
+
+
 def _site(body: Body) -> Site:
-    return Site(SiteId(body["id"]), body["name"], ZoneInfo(body["time_zone"]), _hours(body))
+    return Site(SiteId(body["id"]), body["name"], ZoneInfo(body["time_zone"]), hours_of(body))
 
 
 def _floor(body: Body) -> Floor:
     outline = footprint(body["outline"]) if body.get("outline") else None
     return Floor(SiteId(body["site"]), FloorId(body["id"]), body["name"], body["level"], outline)
-
-
-def _zone(body: Body) -> Zone:
-    return Zone(
-        key=zone_key(body["site"], body["id"]),
-        site=SiteId(body["site"]),
-        floor=body["floor"],
-        name=body["name"],
-        geometry=footprint(body["geometry"], body.get("radius_m")),
-        tags=frozenset(body["tags"]),
-        priority=body["priority"],
-        sensitive=body["sensitive"] or body.get("category") in SENSITIVE,
-        dwell_s=tuple(sorted(body["dwell_s"])),
-        enter_confirm=body["enter_confirm"],
-        exit_hold_s=body["exit_hold_s"],
-        parent=zone_key(body["site"], body["parent"]) if body.get("parent") else None,
-        hours=_hours(body),
-    )
-
-
-def _hours(body: Body) -> tuple[WeeklyHours, ...] | None:
-    """Documents of earlier versions say nothing of hours."""
-    given = body.get("hours")
-    return given and tuple(WeeklyHours.read(one["days"], one["opens"], one["closes"]) for one in given)
 
 
 def _transmitter(body: Body) -> Transmitter:
@@ -222,23 +229,6 @@ def _transmitter(body: Body) -> Transmitter:
 
 def _phone_offset_db(body: Body) -> float:
     return float(body["offset_db"])
-
-
-def _with_measures(zones: Mapping[ZoneKey, Zone]) -> Mapping[ZoneKey, Zone]:
-    """Each zone with its area, and with its depth among the zones as they are now."""
-    found = tuple(zones.values())
-    areas = areas_m2([zone.geometry for zone in found])
-    measured = [replace(zone, area_m2=area) for zone, area in zip(found, areas, strict=True)]
-    nested = zip(measured, depths(measured), strict=True)
-    return MappingProxyType({zone.key: replace(zone, depth=depth) for zone, depth in nested})
-
-
-def _heard_as(transmitters: Iterable[Transmitter]) -> Mapping[Identity, Transmitter | None]:
-    holders: dict[Identity, list[Transmitter]] = {}
-    for one in transmitters:
-        for identity in one.beacon.identities:
-            holders.setdefault(identity, []).append(one)
-    return MappingProxyType({identity: _meant(held) for identity, held in holders.items()})
 
 
 def _meant(holders: Sequence[Transmitter]) -> Transmitter | None:

@@ -112,7 +112,10 @@ def _levels(low: Numbers, high: Numbers) -> Numbers:
     levels = np.zeros(len(low), np.intp)
     for level in range(_BITS):
         across = (high >> level) - (low >> level) + 1
-        levels += (across > _MOST_ACROSS).any(axis=1)
+        too_many = (across > _MOST_ACROSS).any(axis=1)
+        if not too_many.any():
+            break  # nor at any coarser level
+        levels += too_many
     return levels
 
 
@@ -126,8 +129,9 @@ def _level(low: Numbers, high: Numbers, level: int, levels: Numbers) -> _Level:
     row = first[place, 1] + number // columns[place]
     cells = _interleaved(column, row)
     order = np.argsort(cells, kind="stable")
-    known, starts = np.unique(cells[order], return_index=True)
-    return _Level(level, known, np.append(starts, len(cells)), boxes[place[order]])
+    cells = cells[order]
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    return _Level(level, cells[starts], np.append(starts, len(cells)), boxes[place[order]])
 
 
 def _counted(sizes: Numbers) -> Numbers:

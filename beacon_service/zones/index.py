@@ -5,10 +5,13 @@ cache, which makes a large question three times as fast. What leaves here is in 
 """
 
 from collections.abc import Iterable
+from operator import attrgetter, is_
+from typing import NamedTuple
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
 
 from beacon_service.zones.cells import Cells, morton
 from beacon_service.zones.model import Zone
@@ -19,21 +22,40 @@ Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 AT_ONCE = 65_536
 
 _NONE = np.empty(0, np.intp)
+# A box of a tenth of a millimetre, which is larger than what rounding makes of a place.
+_SMALL = 1e-9
+
+
+class _Ground(NamedTuple):
+    """The zones' shapes, in the order of the zones, and what finds those about a place."""
+
+    shapes: list[BaseGeometry]
+    geometries: NDArray[np.object_]
+    cells: Cells
+    tree: shapely.STRtree
+
+    @classmethod
+    def of(cls, shapes: list[BaseGeometry], before: "_Ground | None") -> "_Ground":
+        known = before.shapes if before is not None else []
+        if before is not None and len(shapes) == len(known) and all(map(is_, shapes, known)):
+            return before  # an edit of a name or a tag
+        geometries = np.array(shapes, dtype=object)
+        tree = shapely.STRtree(geometries)
+        tree.query(geometries[:1])  # GEOS builds it at the first question, as it does what it prepares
+        prepared = {id(shape) for shape in known}
+        _prepare(np.array([shape for shape in shapes if id(shape) not in prepared], dtype=object))
+        return cls(shapes, geometries, Cells(shapely.bounds(geometries)), tree)
 
 
 class ZoneIndex:
     """Answers which zones cover which points, for many points at once."""
 
-    def __init__(self, zones: Iterable[Zone]) -> None:
-        self.zones: tuple[Zone, ...] = tuple(sorted(zones, key=lambda zone: zone.key))
-        self._geometries = np.array([zone.geometry for zone in self.zones], dtype=object)
-        self._cells = Cells(shapely.bounds(self._geometries))
-        self._tree = shapely.STRtree(self._geometries)
-        shapely.prepare(self._geometries)
-        # GEOS builds what it prepares at the first question, which two threads must not ask at once.
-        inside = shapely.point_on_surface(self._geometries)
-        shapely.intersects(self._geometries, inside)
-        self._tree.query(inside[:1])
+    def __init__(self, zones: Iterable[Zone], before: "ZoneIndex | None" = None) -> None:
+        """`before`: the index that this one follows; what is prepared of a shape is kept with the shape."""
+        self.zones: tuple[Zone, ...] = tuple(sorted(zones, key=attrgetter("key")))
+        shapes = [zone.geometry for zone in self.zones]
+        self.ground: _Ground = _Ground.of(shapes, before.ground if before is not None else None)
+        self._geometries, self._cells, self._tree = self.ground[1:]
 
     def covering(self, points: NDArray[np.float64]) -> Pairs:
         """Pairs (index of a point, index of a zone that covers it), by point and then by zone.
@@ -77,3 +99,16 @@ class ZoneIndex:
             counts[parted] = covered.reshape(-1, size).sum(axis=1)
         some = counts > 0
         return group[some], zone[some], counts[some]
+
+
+def _prepare(shapes: NDArray[np.object_]) -> None:
+    """All that GEOS makes of a prepared shape when it is asked, made now: two threads that make it at once crash.
+
+    What finds out whether a point is inside is made at the first question, what finds crossing sides at the first
+    about a box that has a corner in the shape.
+    """
+    shapely.prepare(shapes)
+    inside = shapely.point_on_surface(shapes)
+    shapely.intersects(shapes, inside)
+    x, y = shapely.get_x(inside), shapely.get_y(inside)
+    shapely.covers(shapes, shapely.box(x, y, x + _SMALL, y + _SMALL))

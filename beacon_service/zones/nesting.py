@@ -45,21 +45,30 @@ def _candidates(zones: Sequence[Zone], geometries: NDArray[np.object_]) -> tuple
     """Pairs (inner, outer) that everything but the shapes themselves allows."""
     inner, outer = shapely.STRtree(geometries).query(geometries)
     west, south, east, north = shapely.bounds(geometries).T
+    site, floor = _numbered([zone.site for zone in zones]), _numbered([zone.floor for zone in zones])
+    outdoors = np.array([zone.floor is None for zone in zones])
+    # The larger is the outer one, of two as large the one with the smaller key.
+    sizes = np.array([-zone.area_m2 for zone in zones])
+    keys = [zone.key for zone in zones]
+    by_key = np.array(sorted(range(len(zones)), key=keys.__getitem__), np.intp)
+    rank = np.empty(len(zones), np.intp)
+    rank[by_key[np.argsort(sizes[by_key], kind="stable")]] = np.arange(len(zones))
     possible = (
-        (west[outer] <= west[inner])
+        (rank[outer] < rank[inner])
+        & (west[outer] <= west[inner])
         & (south[outer] <= south[inner])
         & (east[outer] >= east[inner])
         & (north[outer] >= north[inner])
+        & (site[outer] == site[inner])
+        & (outdoors[outer] | (floor[outer] == floor[inner]))
     )
-    inner, outer = inner[possible], outer[possible]
-    allowed = [_may_contain(zones[b], zones[a]) for a, b in zip(inner, outer, strict=True)]
-    return inner[allowed], outer[allowed]
+    return inner[possible], outer[possible]
 
 
-def _may_contain(outer: Zone, inner: Zone) -> bool:
-    if outer.key == inner.key or outer.site != inner.site or outer.floor not in {None, inner.floor}:
-        return False
-    return (-outer.area_m2, outer.key) < (-inner.area_m2, inner.key)
+def _numbered(names: Sequence[str | None]) -> Indices:
+    """The same number for the same name."""
+    numbers: dict[str | None, int] = {name: number for number, name in enumerate(names)}
+    return np.array([numbers[name] for name in names], np.intp)
 
 
 def _parents(zones: Sequence[Zone]) -> dict[int, int]:

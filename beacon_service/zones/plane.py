@@ -32,10 +32,8 @@ class Plane:
 
     @classmethod
     def at(cls, longitude: float, latitude: float) -> "Plane":
-        lam, phi = np.radians(longitude), np.radians(latitude)
-        east = (-np.sin(lam), np.cos(lam), 0.0)
-        north = (-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi))
-        return cls(in_space(np.array([[longitude, latitude]]))[0], np.array([east, north]))
+        place = np.array([[longitude, latitude]])
+        return cls(in_space(place)[0], _axes(place)[0])
 
     def metres(self, places: Floats) -> Floats:
         """(n, 2) of longitude and latitude -> (n, 2) of metres east and north of the middle."""
@@ -45,6 +43,25 @@ class Plane:
     def drawn(self, shape: BaseGeometry) -> BaseGeometry:
         """A shape in degrees as it lies on this plane."""
         return shapely.transform(shapely.segmentize(shape, _LONGEST_SIDE_DEGREES), self.metres)
+
+
+def drawn_apart(shapes: NDArray[np.object_]) -> tuple[Floats, Floats, NDArray[np.object_]]:
+    """Each shape on the plane about its own centroid: the planes' origins (n, 3) and axes (n, 2, 3), and the shapes."""
+    middles = shapely.centroid(shapes)
+    places = np.stack([shapely.get_x(middles), shapely.get_y(middles)], axis=1)
+    origins, axes = in_space(places), _axes(places)
+    cut = shapely.segmentize(shapes, _LONGEST_SIDE_DEGREES)
+    corners, shape = shapely.get_coordinates(cut, return_index=True)
+    away, along = in_space(corners) - origins[shape], axes[shape]
+    return origins, axes, shapely.set_coordinates(cut, np.einsum("pij,pj->pi", along, away))
+
+
+def _axes(places: Floats) -> Floats:
+    """East and north at each place, (n, 2, 3)."""
+    lam, phi = np.radians(places[:, 0]), np.radians(places[:, 1])
+    east = np.stack([-np.sin(lam), np.cos(lam), np.zeros_like(lam)], axis=1)
+    north = np.stack([-np.sin(phi) * np.cos(lam), -np.sin(phi) * np.sin(lam), np.cos(phi)], axis=1)
+    return np.stack([east, north], axis=1)
 
 
 def in_space(places: Floats) -> Floats:

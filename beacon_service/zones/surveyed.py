@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 
 from beacon_service.zones.index import ZoneIndex
-from beacon_service.zones.model import Sighting, SiteId
+from beacon_service.zones.model import Sighting, SiteId, Zone
 from beacon_service.zones.radio_map import RadioMap
 
 # A cell is cut into nine: then a zone's share of it is known to a ninth, two square metres.
@@ -26,6 +27,7 @@ class Surveyed:
     site: SiteId
     number: int
     radio_map: RadioMap = field(repr=False)
+    bounds: tuple[float, float, float, float]  # of its cells' points: west, south, east, north
     zones: tuple[str, ...] = field(repr=False)
     zones_of_cells: NDArray[np.intp] = field(repr=False)
     shares_of_cells: NDArray[np.float32] = field(repr=False)
@@ -42,11 +44,13 @@ class Surveyed:
             column, zone, count = index.shares(points)
         else:
             column, zone, count = (np.zeros(0, np.intp) for _ in range(3))
-        holds = [one.floor is None or one.site == site for one in index.zones]
+        met, place = np.unique(zone, return_inverse=True)
+        zones = [index.zones[one] for one in met.tolist()]
         levels = {name: number for number, name in enumerate(lattice.floors)}
-        level = np.array([levels.get(one.floor or "", -1) for one in index.zones], np.intp)
-        outdoors = np.array([one.floor is None for one in index.zones], bool)
-        kept = np.array(holds, bool)[zone] & (outdoors[zone] | (level[zone] == floor[column]))
+        level = np.array([levels.get(one.floor or "", -1) for one in zones], np.intp)
+        outdoors = np.array([one.floor is None for one in zones], bool)
+        holds = outdoors | np.array([one.site == site for one in zones], bool)
+        kept = holds[place] & (outdoors[place] | (level[place] == floor[column]))
         column, zone, count = column[kept], zone[kept], count[kept]
         found, place = np.unique(zone, return_inverse=True)
         order = np.argsort(column, kind="stable")
@@ -58,7 +62,30 @@ class Surveyed:
         zones_of_cells[column, nth] = place
         shares_of_cells[column, nth] = count / PARTS**2
         names = tuple(str(index.zones[one].key) for one in found.tolist())
-        return cls(site, number, radio_map, names, zones_of_cells, shares_of_cells)
+        bounds = _bounds(points.reshape(-1, 2))
+        return cls(site, number, radio_map, bounds, names, zones_of_cells, shares_of_cells)
+
+    def is_moved_by(self, before: Zone | None, after: Zone | None) -> bool:
+        """Whether cells may lie in other zones, or with another share, now that this zone is as it is after."""
+        grounds = {(id(one.geometry), one.floor) for one in (before, after) if one is not None}
+        came_or_went = before is None or after is None
+        if len(grounds) < 2 and not came_or_went:
+            return False
+        return any(one is not None and self._is_met_by(one) for one in (before, after))
+
+    def _is_met_by(self, zone: Zone) -> bool:
+        if zone.floor is not None and zone.site != self.site:
+            return False
+        west, south, east, north = shapely.bounds(zone.geometry).tolist()
+        from_west, from_south, to_east, to_north = self.bounds
+        return bool(west <= to_east and from_west <= east and south <= to_north and from_south <= north)
+
+
+def _bounds(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    if not len(points):
+        return 0.0, 0.0, 0.0, 0.0
+    (west, south), (east, north) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return west, south, east, north
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,25 @@ def test_an_edit_of_one_zone_may_change_the_depth_of_others():
     assert after.updated(documents(deleted=[("zone", "shop/hall")])).zones["shop/aisle"].depth == 0
 
 
+def test_a_parent_or_a_floor_that_is_told_later_changes_depths_though_nothing_is_drawn_anew():
+    hall, shelf = (
+        zone_document("hall", geometry=square(columns=4)),
+        zone_document("shelf", geometry=square(3.5)),
+    )
+    floors = [floor_document("ground"), floor_document("first")]
+    before = places(floors=floors, zones=[hall | {"floor": "first"}, shelf | {"floor": "ground"}])
+    assert before.zones["shop/shelf"].depth == 0
+
+    declared = before.updated(documents(zones=[shelf | {"floor": "ground", "parent": "hall"}]))
+    assert declared.zones["shop/shelf"].depth == 1
+
+    inside = zone_document("shelf", geometry=square(1), floor="ground")
+    upstairs = before.updated(documents(zones=[inside])).updated(
+        documents(zones=[inside | {"floor": "first"}])
+    )
+    assert upstairs.zones["shop/shelf"].depth == 1
+
+
 def test_step_by_step_and_at_once_come_to_the_same():
     cafe, toys = zone_document("cafe"), zone_document("toys", geometry=square(columns=3))
     beacon = beacon_document(identities=[MAC])

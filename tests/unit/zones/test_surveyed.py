@@ -95,6 +95,35 @@ def test_a_zone_that_is_redrawn_is_laid_out_anew(known):
     assert Phone(after).ping(heard).probability("shop/ground-west") == 0
 
 
+WEST_WING = {"floor": "ground", "geometry": rectangle(0, 20)}
+
+
+@pytest.mark.parametrize(
+    ("edit", "is_laid_out_anew"),
+    [
+        ({"zones": [zone_document("ground-west", name="Other", tags=["new"], **WEST_WING)]}, False),
+        ({"zones": [zone_document("far", geometry=rectangle(5000, 5020))]}, False),
+        ({"zones": [zone_document("theirs", site="town", **WEST_WING)]}, False),
+        ({"zones": [zone_document("ground-west", **WEST_WING | {"floor": "first"})]}, True),
+        ({"zones": [zone_document("ground-west", **WEST_WING | {"geometry": rectangle(0, 19)})]}, True),
+        ({"zones": [zone_document("ground-west", **WEST_WING | {"geometry": rectangle(5000, 5020)})]}, True),
+        ({"zones": [zone_document("lawn", site="town", geometry=rectangle(-9, 9))]}, True),
+        ({"deleted": [("zone", "shop/ground-west")]}, True),
+    ],
+)
+def test_cells_are_laid_out_anew_where_a_zone_over_them_is_another(known, edit, is_laid_out_anew):
+    west = zone_document("ground-west", **WEST_WING)
+    before = surveyed_places(known, zones=[*wings()[1:], west])
+    after = before.updated(documents(version=2, **edit))
+
+    now = after.surveys.sites["shop"]
+    assert (now is not before.surveys.sites["shop"]) == is_laid_out_anew
+    fresh = Surveyed.of("shop", 1, known, after.index)
+    assert now.zones == fresh.zones
+    assert np.array_equal(now.zones_of_cells, fresh.zones_of_cells)
+    assert np.array_equal(now.shares_of_cells, fresh.shares_of_cells)
+
+
 def shifted(number):
     """The same survey of other transmitters but for the first `number`, which both sites hear."""
 
