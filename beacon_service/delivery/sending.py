@@ -110,7 +110,10 @@ class Sending:
         under_way: dict[asyncio.Task[Attempt], Delivery] = {}
         finished: list[Settled] = []
         while True:
-            # First what is to be sent, so that it is under way while what was sent is written down.
+            if not _is_crowded(under_way, finished):
+                # What else was due is under way: only this makes more of it due, the next of the same customers.
+                await self._settle_all(finished)
+            # While there is more to send than there was room for, that is sent while what was sent is written down.
             await self._take_more(under_way, finished)
             if not under_way and not finished:
                 return
@@ -226,6 +229,13 @@ class Sending:
             about = {"channel": channel, "endpoint": endpoint, "result": result, "messages": messages}
             write = log.debug if result == "sent" else log.warning
             write("messages", **about)
+
+
+def _is_crowded(under_way: Mapping[asyncio.Task[Attempt], Delivery], finished: Sequence[Settled]) -> bool:
+    """Whether, before these were finished, a lane had no room: then more may be due in it."""
+    had = Counter(delivery.lane for delivery in under_way.values())
+    had.update(one.delivery.lane for one in finished)
+    return had.total() >= MOST_AT_ONCE or any(messages >= MOST_TO_ONE for messages in had.values())
 
 
 def _delivered(finished: Sequence[Settled], now: datetime) -> list[Report]:
