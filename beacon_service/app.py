@@ -32,6 +32,7 @@ from beacon_service.identity import api as identity
 from beacon_service.pings import api as pings
 from beacon_service.pings import dry_run_api as dry_run
 from beacon_service.pings import regions_api as regions
+from beacon_service.pings.catalogue_watch import CatalogueWatch
 from beacon_service.pings.describe import describe as describe_pings
 from beacon_service.positioning import api as positioning
 from beacon_service.reports import api as reports
@@ -125,6 +126,15 @@ def create_app(settings: Settings | None = None, clock: Clock | None = None) -> 
     _install_edge(app, service)
     _register(app)
     access.refuse_undeclared(app)
+    return app
+
+
+def create_served_app() -> APIFlask:
+    """The same in a web process, which is also told of edits; to be called in that process itself."""
+    app = create_app()
+    service: Service = app.extensions["beacon"]
+    with app.app_context():
+        CatalogueWatch(app.extensions[pings.CATALOGUE], db.engine, libpq_url(service.database_url)).start()
     return app
 
 

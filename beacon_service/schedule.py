@@ -50,6 +50,7 @@ def work(settings: Settings) -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    worker.watch_catalogue()
     scheduler = _schedule(worker, settings)
     scheduler.start()
     log.info("working")

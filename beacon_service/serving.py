@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from beacon_service.settings import Settings
 
-APPLICATION = "beacon_service.app:create_app"
+APPLICATION = "beacon_service.app:create_served_app"
 # Connections that wait in the kernel until a process has room for them; those beyond are not answered, and try again.
 BACKLOG = 1024
 

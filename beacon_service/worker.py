@@ -29,6 +29,7 @@ from beacon_service.pings import (
     waiting,
 )
 from beacon_service.pings.catalogue import CatalogueCache
+from beacon_service.pings.catalogue_watch import CatalogueWatch
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
 from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import MOST, tick
@@ -63,6 +64,7 @@ class Worker:
         self._clock = clock
         self._engine: Engine = make_engine(database_url, settings, connections=4)
         self._catalogue = CatalogueCache()
+        self._watch = CatalogueWatch(self._catalogue, self._engine, libpq_url(database_url))
         self._leadership = Leadership(libpq_url(database_url))
         self._leads = False
         self.jobs = JobLog(clock)
@@ -73,6 +75,10 @@ class Worker:
         self._learning = MapLearning(self._engine, libpq_url(database_url), clock, self._stopped)
         self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
         self._watched_beacons_at = clock.now() - timedelta(seconds=BEACONS_EVERY_S)
+
+    def watch_catalogue(self) -> None:
+        """From now on an edit is made ready for when something falls due."""
+        self._watch.start()
 
     def fire_timers(self) -> None:
         """Until nothing is due any more: a rush of timers must not wait for the next look."""
@@ -190,6 +196,7 @@ class Worker:
         self._stopped.set()
 
     def close(self) -> None:
+        self._watch.stop()
         self._sending.close()
         self._leadership.give_up()
         self._engine.dispose()

@@ -19,6 +19,8 @@ Session: TypeAlias = orm.Session
 
 # The advisory lock that deciding transactions hold shared and edits hold alone: "BEACON" in ASCII.
 CATALOGUE_LOCK = 0x424541434F4E
+# What an edit notifies when it is committed.
+CHANNEL = "beacon_catalogue"
 # Requests decide in milliseconds, so whoever waits for longer waits for something that is stuck.
 LOCK_TIMEOUT = "5s"
 
@@ -46,8 +48,12 @@ def record(session: Session, entries: Sequence[Entry], *, actor: str, at: dateti
     The edit binds every decision that starts after the session's transaction commits.
     """
     lock(session)
-    raised = update(CatalogueRow).values(version=CatalogueRow.version + 1).returning(CatalogueRow.version)
-    version = session.execute(raised).scalar_one()
+    # Processes are told at the commit, so that they are ready when the next ping comes.
+    told = func.pg_notify(CHANNEL, "")
+    raised = (
+        update(CatalogueRow).values(version=CatalogueRow.version + 1).returning(CatalogueRow.version, told)
+    )
+    version: int = session.execute(raised).one().version
     rows = [
         {
             "kind": entry.kind,

@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from beacon_service.zones.cells import Cells, morton
 from beacon_service.zones.model import Zone
+from beacon_service.zones.prepared import covers, prepare
 
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -22,8 +23,6 @@ Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 AT_ONCE = 65_536
 
 _NONE = np.empty(0, np.intp)
-# A box of a tenth of a millimetre, which is larger than what rounding makes of a place.
-_SMALL = 1e-9
 
 
 class _Ground(NamedTuple):
@@ -41,9 +40,11 @@ class _Ground(NamedTuple):
             return before  # an edit of a name or a tag
         geometries = np.array(shapes, dtype=object)
         tree = shapely.STRtree(geometries)
-        tree.query(geometries[:1])  # GEOS builds it at the first question, as it does what it prepares
+        tree.query(
+            geometries[:1]
+        )  # GEOS builds it at the first question, which two threads must not ask at once
         prepared = {id(shape) for shape in known}
-        _prepare(np.array([shape for shape in shapes if id(shape) not in prepared], dtype=object))
+        prepare(np.array([shape for shape in shapes if id(shape) not in prepared], dtype=object))
         return cls(shapes, geometries, Cells(shapely.bounds(geometries)), tree)
 
 
@@ -90,7 +91,7 @@ class ZoneIndex:
         size = groups.shape[1]
         boxes = shapely.box(*groups.min(axis=1).T, *groups.max(axis=1).T)
         group, zone = self._tree.query(boxes)
-        counts = np.where(shapely.covers(self._geometries[zone], boxes[group]), size, 0)
+        counts = np.where(covers(self._geometries[zone], boxes[group]), size, 0)
         parted = np.flatnonzero(counts == 0)
         if parted.size:
             points = groups[group[parted]].reshape(-1, 2)
@@ -99,16 +100,3 @@ class ZoneIndex:
             counts[parted] = covered.reshape(-1, size).sum(axis=1)
         some = counts > 0
         return group[some], zone[some], counts[some]
-
-
-def _prepare(shapes: NDArray[np.object_]) -> None:
-    """All that GEOS makes of a prepared shape when it is asked, made now: two threads that make it at once crash.
-
-    What finds out whether a point is inside is made at the first question, what finds crossing sides at the first
-    about a box that has a corner in the shape.
-    """
-    shapely.prepare(shapes)
-    inside = shapely.point_on_surface(shapes)
-    shapely.intersects(shapes, inside)
-    x, y = shapely.get_x(inside), shapely.get_y(inside)
-    shapely.covers(shapes, shapely.box(x, y, x + _SMALL, y + _SMALL))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from beacon_service.zones.model import Zone, ZoneKey
 from beacon_service.zones.parents import loops
+from beacon_service.zones.prepared import covers
 
 Indices = NDArray[np.intp]
 
@@ -37,7 +38,7 @@ def _covered(zones: Sequence[Zone]) -> tuple[Indices, Indices]:
     geometries = np.array([zone.geometry for zone in zones], dtype=object)
     inner, outer = _candidates(zones, geometries)
     shapely.prepare(geometries[np.unique(outer)])
-    covered = shapely.covers(geometries[outer], geometries[inner])
+    covered = covers(geometries[outer], geometries[inner])
     return inner[covered], outer[covered]
 
 

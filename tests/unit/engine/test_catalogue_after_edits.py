@@ -263,10 +263,10 @@ def test_only_ground_that_is_drawn_otherwise_is_measured_and_prepared(monkeypatc
 
     before = town(100)
     counted(measured, "areas_m2", len)
-    counted(index, "_prepare", len)
+    counted(index, "prepare", len)
     counted(grounds, "drawn_apart", len)
 
     after(before, edit(2, **EDITS["a name"]))
     assert not +worked
     after(before, edit(2, **EDITS["a shape"]))
-    assert worked == {"areas_m2": 1, "_prepare": 1, "drawn_apart": 1}
+    assert worked == {"areas_m2": 1, "prepare": 1, "drawn_apart": 1}
