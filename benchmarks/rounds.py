@@ -23,6 +23,8 @@ from benchmarks.workload import PlannedPing
 PEOPLE_PER_ROUND = 4_800
 MAX_ROUNDS = 9
 WARM_UP_LIMIT_S = 30.0
+# People are placed by gateways; more of them at once would be sent away with their large batches.
+PLACING_CONNECTIONS = 8
 # As many phones as hardly ever have two pings out at once, at half of what the service can answer.
 SCHEDULED_CONNECTIONS = 128
 
@@ -143,7 +145,7 @@ def _placed(
         began_at = datetime.now(UTC)
         first_steps = [ping for party in parties for ping in party[:size]]
         warming = [[one] for one in contestant.warm_up(first_steps, began_at)]
-        placing = by_lane(warming, contestant.connections)
+        placing = by_lane(warming, min(contestant.connections, PLACING_CONNECTIONS))
         lanes = lanes_of(placing)
         drive(server.port, lanes, seconds=WARM_UP_LIMIT_S, all_of_them=True)
         verdict = joined(
