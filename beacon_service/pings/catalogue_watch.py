@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # An edit notifies whoever listens. What comes between the two, such as a proxy that lends connections for a transaction
 # at a time, or a restore from a backup, is made up for by looking.
 LOOK_EVERY_S = 0.5
+# A server that does not answer must not keep a process that is told to end.
+LONGEST_STOP_S = 5.0
 # So is it known in `pg_stat_activity`.
 NAME = "beacon-service catalogue"
 
@@ -54,10 +56,10 @@ class CatalogueWatch:
             self._thread.start()
 
     def stop(self) -> None:
-        """Once this returns the thread is gone, and so is its connection."""
+        """Once this returns the thread is gone, and so is its connection; unless the server keeps it waiting."""
         self._stopped.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(LONGEST_STOP_S)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
