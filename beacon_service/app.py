@@ -33,6 +33,7 @@ from beacon_service.pings import api as pings
 from beacon_service.pings import dry_run_api as dry_run
 from beacon_service.pings import regions_api as regions
 from beacon_service.pings.catalogue_watch import CatalogueWatch
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.describe import describe as describe_pings
 from beacon_service.positioning import api as positioning
 from beacon_service.reports import api as reports
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from beacon_service.pings.event_loop import EventLoop
     from beacon_service.web.openapi import Security
 
 log = structlog.get_logger()
@@ -134,8 +136,13 @@ def create_served_app() -> APIFlask:
     app = create_app()
     service: Service = app.extensions["beacon"]
     with app.app_context():
-        CatalogueWatch(app.extensions[pings.CATALOGUE], db.engine, libpq_url(service.database_url)).start()
+        CatalogueWatch(app.extensions[CATALOGUE], db.engine, libpq_url(service.database_url)).start()
     return app
+
+
+def create_asgi_app() -> EventLoop:
+    """The same for a server with an event loop."""
+    return pings.in_an_event_loop(create_served_app())
 
 
 def _refuse_unsafe(service: Service) -> None:
@@ -158,14 +165,13 @@ def _configuration(settings: Settings, url: str) -> dict[str, Any]:
         body.LIMITS: {
             "document": settings.max_document_bytes,
             "import": settings.max_import_bytes,
-            "ping": settings.max_body_bytes,
         },
     }
 
 
 def _install_edge(app: APIFlask, service: Service) -> None:
     """The order is the order of a request: numbered and timed first, then let in."""
-    access_log.install(app, service.metrics)
+    access_log.install(app, access_log.AccessLog(service.metrics))
     problems.install(app)
     access.install(app, access.Gate(service.clock, RateLimits(service.settings)))
     if (proxies := service.settings.trusted_proxies) > 0:

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from beacon_service.settings import Settings
 
-APPLICATION = "beacon_service.app:create_served_app"
+# Factories of the application in a web process, for servers with an event loop and for those without.
+ASGI_APPLICATION = "beacon_service.app:create_asgi_app"
+WSGI_APPLICATION = "beacon_service.app:create_served_app"
 # Connections that wait in the kernel until a process has room for them; those beyond are not answered, and try again.
 BACKLOG = 1024
 
@@ -34,20 +36,21 @@ def refuse_taken_port(host: str, port: int) -> None:
             raise PortTaken(message) from None
 
 
-def server_command(settings: Settings, target: str = APPLICATION) -> list[str]:
-    """`target` names a factory of a WSGI application as `module:function`."""
+def server_command(settings: Settings, target: str | None = None) -> list[str]:
+    """`target` names a factory of another WSGI application as `module:function`."""
     if settings.server == "gunicorn":
-        return _gunicorn(settings, target)
-    return _granian(settings, target)
+        return _gunicorn(settings, target or WSGI_APPLICATION)
+    if target is None:
+        return _granian(settings, ASGI_APPLICATION, "--interface", "asgi")
+    # Unset, the number of threads would be another on each machine.
+    return _granian(settings, target, "--interface", "wsgi", "--blocking-threads", str(settings.web_threads))
 
 
-def _granian(settings: Settings, target: str) -> list[str]:
+def _granian(settings: Settings, target: str, *interface: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "beacon_service.preloaded", "--interface", "wsgi", "--factory"),
+        *(sys.executable, "-m", "beacon_service.preloaded", "--factory", *interface),
         *("--host", settings.host, "--port", str(settings.port)),
         *("--workers", str(settings.web_processes)),
-        # Most of them wait for a transaction that they share; unset, it would derive another number on each machine.
-        *("--blocking-threads", str(settings.web_threads)),
         # Of connections, whatever its name says: idle ones count, so that it must be far above the threads.
         *("--backpressure", str(settings.web_connections), "--backlog", str(BACKLOG)),
         *("--http", "1", "--no-ws"),

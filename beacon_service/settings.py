@@ -166,8 +166,8 @@ class Settings(DatabaseSettings):
     web_processes: Positive = Field(default=1, description="Web processes; about one for each core.")
     web_threads: Positive = Field(
         default=128,
-        description="Threads in each web process: requests that may be at work or wait their turn at once. Most wait "
-        "for a transaction that they share; what comes while all are taken is refused.",
+        description="Requests that may be at work or wait their turn in each web process at once; what comes beyond is "
+        "refused. Pings wait without a thread, except with gunicorn; all others have one each.",
     )
     web_connections: Positive = Field(
         default=900,

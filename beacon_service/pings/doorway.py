@@ -11,11 +11,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import msgspec
 import structlog
 
-from beacon_service.chance import random_bits
-from beacon_service.web.access_log import METHODS, SECURITY_HEADERS
+from beacon_service.pings.heard import PINGS, announced
+from beacon_service.web import problems
+from beacon_service.web.access_log import METHODS, new_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from beacon_service.errors import Overloaded
     from beacon_service.pings.load_meters import LoadMeters
     from beacon_service.pings.shedding import Reason
+    from beacon_service.web.reply import Reply
 
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
-PINGS = "/v1/pings"
 # Asked by those who decide whether the process is well: they are answered whatever there is to do.
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 # A body up to this has usually arrived with its headers; it is read and dropped, so that the connection stays good.
@@ -71,6 +71,42 @@ class Queue(Protocol):
     def refuse(self, reason: Reason) -> Overloaded: ...
 
 
+class Refusals:
+    """Who is sent away before anything is read, and what they are told."""
+
+    def __init__(self, queue: Queue, meters: LoadMeters, *, believes_proxies: bool) -> None:
+        self._queue = queue
+        self._meters = meters
+        self._believes_proxies = believes_proxies
+        self._lock = threading.Lock()
+        self._unsaid = 0
+        self._said_at = 0.0
+
+    def of_ping(self, came_upstream: str | None, length: int | None) -> Reason | None:
+        """Why a report is sent away: by the proxy's X-Request-Start and how long its body is said to be."""
+        if self._believes_proxies and waited_s(came_upstream, time.time()) > self._queue.longest_s:
+            return "waited"
+        return self._queue.refusal() if is_small(length) else None
+
+    def reply(self, reason: Reason, method: str, began_s: float, *, is_ping: bool) -> Reply:
+        """What is answered; counted. `began_s` is of `time.perf_counter`."""
+        problem = self._queue.refuse(reason) if is_ping else self._meters.refuse_other(reason)
+        route, method = PINGS if is_ping else "unmatched", method if method in METHODS else "other"
+        self._meters.answered(method, route, problem.status, time.perf_counter() - began_s)
+        self._say()
+        request_id = new_request_id()
+        return problems.reply(problem, request_id).numbered(request_id)
+
+    def _say(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self._unsaid += 1
+            if now - self._said_at < SAID_EVERY_S:
+                return
+            refused, self._unsaid, self._said_at = self._unsaid, 0, now
+        log.warning("overloaded", refused=refused, delay_ms=round(self._queue.delay_s * 1000))
+
+
 class Doorway:
     """WSGI middleware. Counts threads at work, and refuses before anything else is done."""
 
@@ -83,16 +119,12 @@ class Doorway:
         shares: Shares,
         believes_proxies: bool,
     ) -> None:
+        self.refusals = Refusals(queue, meters, believes_proxies=believes_proxies)
+        self.shares = shares
         self._inner = inner
-        self._queue = queue
-        self._meters = meters
-        self._shares = shares
-        self._believes_proxies = believes_proxies
         self._lock = threading.Lock()
         self._pings = 0
         self._others = 0
-        self._unsaid = 0
-        self._said_at = 0.0
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -109,20 +141,20 @@ class Doorway:
             self._leave(is_ping=is_ping)
 
     def _refusal(self, environ: dict[str, Any]) -> Reason | None:
-        if self._believes_proxies and waited_s(environ, time.time()) > self._queue.longest_s:
-            return "waited"
-        return self._queue.refusal() if _is_small(environ) else None
+        return self.refusals.of_ping(
+            environ.get("HTTP_X_REQUEST_START"), announced(environ.get("CONTENT_LENGTH"))
+        )
 
     def _enter(self, *, is_ping: bool) -> bool:
         with self._lock:
-            if self._pings + self._others >= self._shares.all:
+            if self._pings + self._others >= self.shares.all:
                 return False
             if is_ping:
-                if self._pings >= self._shares.pings:
+                if self._pings >= self.shares.pings:
                     return False
                 self._pings += 1
             else:
-                if self._others >= self._shares.others:
+                if self._others >= self.shares.others:
                     return False
                 self._others += 1
             return True
@@ -137,58 +169,27 @@ class Doorway:
     def _refuse(
         self, environ: dict[str, Any], start_response: Callable[..., Any], reason: Reason, *, is_ping: bool
     ) -> Iterable[bytes]:
-        began = time.perf_counter()
-        if _is_small(environ):
-            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        problem = self._queue.refuse(reason) if is_ping else self._meters.refuse_other(reason)
-        request_id = f"{random_bits(64):016x}"
-        body = msgspec.json.encode(
-            {
-                "type": "about:blank",
-                "title": problem.title,
-                "status": problem.status,
-                "code": problem.code,
-                "detail": problem.detail,
-                "request_id": request_id,
-            }
-        )
-        headers = [
-            ("Content-Type", "application/problem+json"),
-            ("Content-Length", str(len(body))),
-            ("Retry-After", str(problem.retry_after_s)),
-            ("Request-Id", request_id),
-            *SECURITY_HEADERS,
-        ]
-        start_response("503 SERVICE UNAVAILABLE", headers)
-        route = PINGS if is_ping else "unmatched"
-        method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "other"
-        self._meters.answered(method, route, problem.status, time.perf_counter() - began)
-        self._say()
-        return [body]
-
-    def _say(self) -> None:
-        now = time.monotonic()
-        with self._lock:
-            self._unsaid += 1
-            if now - self._said_at < SAID_EVERY_S:
-                return
-            refused, self._unsaid, self._said_at = self._unsaid, 0, now
-        log.warning("overloaded", refused=refused, delay_ms=round(self._queue.delay_s * 1000))
+        began_s = time.perf_counter()
+        length = announced(environ.get("CONTENT_LENGTH"))
+        if length is not None and is_small(length):
+            environ["wsgi.input"].read(length)
+        reply = self.refusals.reply(reason, environ["REQUEST_METHOD"], began_s, is_ping=is_ping)
+        start_response(reply.status_line, reply.all_headers)
+        return [reply.body]
 
 
-def _is_small(environ: dict[str, Any]) -> bool:
-    length = environ.get("CONTENT_LENGTH") or ""
-    return length.isdecimal() and int(length) <= SMALL_BODY_BYTES
+def is_small(length: int | None) -> bool:
+    """Whether a body is said to be so short that it may be dropped."""
+    return length is not None and length <= SMALL_BODY_BYTES
 
 
-def waited_s(environ: dict[str, Any], now_s: float) -> float:
+def waited_s(told: str | None, now_s: float) -> float:
     """How long ago the proxy had the request, by its X-Request-Start; 0 where that says nothing sensible.
 
     nginx writes `t=1780488000.123`, others milliseconds or microseconds, with or without `t=`.
     """
-    told = environ.get("HTTP_X_REQUEST_START", "").removeprefix("t=")
     try:
-        started = float(told)
+        started = float((told or "").removeprefix("t="))
     except ValueError:
         return 0.0
     # Seconds since 1970 are 1.8e9 now: a thousand times that, and a million times.

@@ -15,7 +15,7 @@ from beacon_service.campaigns.trigger_schema import LONGEST_DWELL_S
 from beacon_service.configuration.schema import Document, Flaw, Id, refuse
 from beacon_service.db import db, transaction
 from beacon_service.pings.answer import OfferOut
-from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.dry_run import Rehearsal, rehearse
 from beacon_service.positioning.rings import LARGEST_WITHIN_M, SMALLEST_WITHIN_M
 from beacon_service.service import now

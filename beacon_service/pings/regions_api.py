@@ -15,7 +15,7 @@ from beacon_service.auth import principal, requires_installation
 from beacon_service.customers.service import check_id
 from beacon_service.db import db
 from beacon_service.errors import NotFound
-from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.web import etag, not_modified, unchanged
 from beacon_service.zones.catalogue import Places
 from beacon_service.zones.regions import (

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from beacon_service.chance import random_bits
 from beacon_service.errors import Overloaded
@@ -33,14 +33,17 @@ Result = TypeVar("Result")
 _PATIENT = Bounds(most=1_000, few=100, target_s=0.25, interval_s=0.5, longest_s=5.0)
 
 
-class _Ticket(NamedTuple, Generic[Job, Result]):
+class Ticket(NamedTuple, Generic[Job, Result]):
+    """A place in the queue."""
+
     job: Job
     answer: "Future[Result]"
     queued_at: float
+    waiter: Any = None  # whom `on_answered` is to tell; None: a thread, which waits for the answer itself
 
 
 class Together(Generic[Job, Result]):
-    """Runs jobs of many threads in groups; each thread gets its own result, or its own exception."""
+    """Runs jobs of many in groups; each gets its own result, or its own exception, in a thread or in an event loop."""
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class Together(Generic[Job, Result]):
         self._size = size
         self._most = most
         self._clock = clock
-        self._queue: SimpleQueue[_Ticket[Job, Result]] = SimpleQueue()
+        self._queue: SimpleQueue[Ticket[Job, Result]] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
         # Of those that wait, in the order of the queue: since when, and the pings of all of them.
@@ -72,16 +75,41 @@ class Together(Generic[Job, Result]):
         )
         # Called with the reason of each refusal; one whose wait grew too long is `waited`.
         self.on_refusal: Callable[[Reason], None] = lambda _: None
+        # Called by the thread that decides, with each group whose answers are there.
+        self.on_answered: Callable[[Sequence[Ticket[Job, Result]]], None] = lambda _: None
 
     def __call__(self, job: Job) -> Result:
-        if self._size(job) >= self._most:
+        """Waits in the caller's thread."""
+        if self.is_large(job):
             return self._by_itself(job)
-        ticket = self._queued(job)
+        ticket = self.enter(job)
         try:
             return self._answer(ticket)
         finally:
-            with self._lock:
-                self._inside -= 1
+            self.leave()
+
+    def is_large(self, job: Job) -> bool:
+        """Whether it goes alone, and in its own thread."""
+        return self._size(job) >= self._most
+
+    def enter(self, job: Job, waiter: Any = None) -> Ticket[Job, Result]:
+        """A place in the queue, or Overloaded. Who has one must `leave`, answered or not."""
+        with self._lock:
+            if (reason := self.refusal()) is not None:
+                raise self.refuse(reason)
+            now = self._clock()
+            self._inside += 1
+            self._since.append(now)
+            self._waiting_size += self._size(job)
+            ticket: Ticket[Job, Result] = Ticket(job, Future(), now, waiter)
+            self._queue.put(ticket)
+            if self._thread is None or not self._thread.is_alive():
+                self._start()
+        return ticket
+
+    def leave(self) -> None:
+        with self._lock:
+            self._inside -= 1
 
     @property
     def waiting(self) -> int:
@@ -129,21 +157,7 @@ class Together(Generic[Job, Result]):
         except IndexError:  # its turn has begun in this very moment, or nobody waits
             return 0.0
 
-    def _queued(self, job: Job) -> _Ticket[Job, Result]:
-        with self._lock:
-            if (reason := self.refusal()) is not None:
-                raise self.refuse(reason)
-            now = self._clock()
-            self._inside += 1
-            self._since.append(now)
-            self._waiting_size += self._size(job)
-            ticket: _Ticket[Job, Result] = _Ticket(job, Future(), now)
-            self._queue.put(ticket)
-            if self._thread is None or not self._thread.is_alive():
-                self._start()
-        return ticket
-
-    def _answer(self, ticket: _Ticket[Job, Result]) -> Result:
+    def _answer(self, ticket: Ticket[Job, Result]) -> Result:
         """Its result; who is still queued when the longest wait is over gives up the place."""
         try:
             return ticket.answer.result(self._shedding.bounds.longest_s)
@@ -187,9 +201,10 @@ class Together(Generic[Job, Result]):
             self._began = (began_at, waited_s)
             self._shedding.began(waited_s, began_at)
             self._decide(group)
+            self.on_answered(group)
             self._shedding.ended(self._clock() - began_at)
 
-    def _decide(self, group: Sequence[_Ticket[Job, Result]]) -> None:
+    def _decide(self, group: Sequence[Ticket[Job, Result]]) -> None:
         try:
             outcomes = self._run([ticket.job for ticket in group])
             answered = list(zip(group, outcomes, strict=True))
@@ -203,7 +218,7 @@ class Together(Generic[Job, Result]):
             else:
                 ticket.answer.set_result(outcome)
 
-    def _groups(self) -> Iterator[list[_Ticket[Job, Result]]]:
+    def _groups(self) -> Iterator[list[Ticket[Job, Result]]]:
         """All that is queued, first come first served, as far as it fits; what does not begins the next group."""
         ticket = self._next()
         while True:
@@ -223,7 +238,7 @@ class Together(Generic[Job, Result]):
                     break
                 group.append(ticket)
 
-    def _next(self) -> _Ticket[Job, Result]:
+    def _next(self) -> Ticket[Job, Result]:
         """The first that is still waited for, whenever it comes."""
         while True:
             if self._queue.empty():
@@ -231,7 +246,7 @@ class Together(Generic[Job, Result]):
             with suppress(CancelledError):
                 return self._taken(self._queue.get())
 
-    def _taken(self, ticket: _Ticket[Job, Result]) -> _Ticket[Job, Result]:
+    def _taken(self, ticket: Ticket[Job, Result]) -> Ticket[Job, Result]:
         """Out of the queue, and from now on not to be given up; CancelledError if it was."""
         with self._lock:
             self._since.popleft()

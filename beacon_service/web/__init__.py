@@ -1,6 +1,6 @@
 """The web edge: how requests are read, how errors are told, what is logged. It knows no feature."""
 
-from beacon_service.web.body import StrictRequest, import_body, read_json_bytes, takes_csv
+from beacon_service.web.body import StrictRequest, import_body, takes_csv
 from beacon_service.web.etags import check_preconditions, etag, not_modified, unchanged
 from beacon_service.web.paging import PageQuery, decode_cursor, encode_cursor, page
 from beacon_service.web.spooled import spooled
@@ -17,7 +17,6 @@ __all__ = [
     "import_body",
     "not_modified",
     "page",
-    "read_json_bytes",
     "spooled",
     "takes_csv",
     "unchanged",

@@ -13,6 +13,7 @@ import structlog
 from flask import Flask, Response, g, request
 
 from beacon_service.chance import random_bits
+from beacon_service.web.reply import SECURITY_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,43 +23,47 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# The API answers JSON to programs; nothing of it is ever to be shown, framed, sniffed or kept by a browser.
-SECURITY_HEADERS = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-)
 
 
-def install(app: Flask, metrics: Metrics) -> None:
-    """Number, time, log and count every request of `app`; must be installed before what may refuse one.
+class AccessLog:
+    """Of one application. The logger is bound once: this runs on every ping."""
 
-    This runs on every ping: the logger is bound once, and each of Flask's proxies is asked once.
-    """
-    write = log.bind().info
-    app.wsgi_app = _with_security_headers(app.wsgi_app)  # type: ignore[method-assign]
+    def __init__(self, metrics: Metrics) -> None:
+        self._count = metrics.count
+        self._write = log.bind().info
 
-    @app.before_request
-    def begin() -> None:
-        g.request_id = f"{random_bits(64):016x}"
-        g.began = time.perf_counter()
-
-    @app.after_request
-    def end(response: Response) -> Response:
-        duration_s = time.perf_counter() - g.began
-        request_id, route, method = g.request_id, route_template(), request.method
+    def answered(self, request_id: str, method: str, route: str, status: int, began_s: float) -> None:
+        """Writes one line and counts; `began_s` is of `time.perf_counter`."""
+        duration_s = time.perf_counter() - began_s
         method = method if method in METHODS else "other"
-        response.headers["Request-Id"] = request_id
-        metrics.count(method, route, response.status_code, duration_s)
-        write(
+        self._count(method, route, status, duration_s)
+        self._write(
             "request",
             request_id=request_id,
             method=method,
             route=route,
-            status=response.status_code,
+            status=status,
             duration_ms=round(duration_s * 1000, 2),
         )
+
+
+def new_request_id() -> str:
+    return f"{random_bits(64):016x}"
+
+
+def install(app: Flask, access_log: AccessLog) -> None:
+    """Number, time, log and count every request of `app`; must be installed before what may refuse one."""
+    app.wsgi_app = _with_security_headers(app.wsgi_app)  # type: ignore[method-assign]
+
+    @app.before_request
+    def begin() -> None:
+        g.request_id = new_request_id()
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        response.headers["Request-Id"] = g.request_id
+        access_log.answered(g.request_id, request.method, route_template(), response.status_code, g.began)
         return response
 
 

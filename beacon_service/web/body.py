@@ -15,9 +15,9 @@ from typing import Any, Literal, TypeVar
 from flask import Request, current_app
 
 from beacon_service.errors import BadRequest, TooLarge, UnsupportedMedia
-from beacon_service.web.strict_json import decode_strict, refuse_loose
+from beacon_service.web.strict_json import decode_strict
 
-Purpose = Literal["document", "import", "ping"]
+Purpose = Literal["document", "import"]
 View = TypeVar("View", bound=Callable[..., Any])
 
 # Where the application keeps {purpose: bytes}, made from its settings.
@@ -71,26 +71,38 @@ class StrictRequest(Request):
         return self._document
 
 
-def read_json_bytes(request: Request, purpose: Purpose = "ping") -> bytes:
-    """The body as it came, for a reader with a decoder of its own: within bounds, and strict JSON."""
-    body = read_body(request, purpose)
-    refuse_loose(body)
-    return body
-
-
 def read_body(request: Request, purpose: Purpose, *, mimetype: str = "application/json") -> bytes:
     """The decompressed bytes of a body of that type. Raises TooLarge, UnsupportedMedia or BadRequest."""
     limit: int = current_app.config[LIMITS][purpose]
     if (request.content_length or 0) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     raw: bytes = request.stream.read(limit + 1)
+    encoding = request.headers.get("Content-Encoding", "")
+    if mimetype == CSV:
+        return _plain(_bounded(raw, limit, CSV), encoding, limit)
+    return json_bytes(raw, request.headers.get("Content-Type", ""), encoding, limit)
+
+
+def json_bytes(raw: bytes, content_type: str, encoding: str, limit: int) -> bytes:
+    """The JSON in a body, whose bytes were read up to one beyond the limit, so that it shows whether there is more.
+
+    Its type is `application/json` or of its kin, such as `application/geo+json`.
+    """
+    bounded = _bounded(raw, limit, "application/json")
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "application/json" and not (
+        media_type.startswith("application/") and media_type.endswith("+json")
+    ):
+        raise UnsupportedMedia("Send the body as Content-Type: application/json.")
+    return _plain(bounded, encoding, limit)
+
+
+def _bounded(raw: bytes, limit: int, mimetype: str) -> bytes:
     if len(raw) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     if not raw:
         raise BadRequest(f"Send {_KINDS[mimetype]} as the body.", code="body_missing")
-    if mimetype != CSV:
-        _refuse_other_types(request)
-    return _decompressed(raw, request.headers.get("Content-Encoding", "identity").strip().lower(), limit)
+    return raw
 
 
 def _purpose(request: Request) -> Purpose:
@@ -141,13 +153,8 @@ def _first_column(rows: list[list[str]], *, heading: str) -> list[str]:
     return values[1:] if is_heading else values
 
 
-def _refuse_other_types(request: Request) -> None:
-    """`application/json` and its kin, such as `application/geo+json`."""
-    if not request.is_json:
-        raise UnsupportedMedia("Send the body as Content-Type: application/json.")
-
-
-def _decompressed(raw: bytes, encoding: str, limit: int) -> bytes:
+def _plain(raw: bytes, encoding: str, limit: int) -> bytes:
+    encoding = encoding.strip().lower()
     if encoding in {"identity", ""}:
         return raw
     if encoding not in {"gzip", "x-gzip"}:
@@ -158,7 +165,7 @@ def _decompressed(raw: bytes, encoding: str, limit: int) -> bytes:
     except zlib.error:
         raise BadRequest("The body is not gzip.", code="encoding_invalid") from None
     if len(body) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     if not stream.eof or stream.unused_data:
         raise BadRequest(
             "The gzip stream ends too early or is followed by more.", code="encoding_invalid"
@@ -166,5 +173,5 @@ def _decompressed(raw: bytes, encoding: str, limit: int) -> bytes:
     return body
 
 
-def _too_large(limit: int) -> TooLarge:
+def too_large(limit: int) -> TooLarge:
     return TooLarge(f"A body may have at most {limit} bytes here, decompressed too. Send it in parts.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import psycopg
 import sqlalchemy.exc
 import structlog
@@ -20,13 +21,14 @@ from werkzeug.routing import RequestRedirect
 
 from beacon_service.errors import KINDS, Invalid, Problem, ServiceUnavailable
 from beacon_service.web.faults import faults_of
+from beacon_service.web.reply import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-import msgspec
-
 log = structlog.get_logger()
+
+PROBLEM = "application/problem+json"
 
 _CODE_BY_STATUS = {
     400: "bad_request",
@@ -65,28 +67,41 @@ def install(app: Flask) -> None:
 
 
 def render(problem: Problem) -> Response:
+    told = reply(problem, g.get("request_id"))
+    response = Response(told.body, status=told.status, content_type=told.content_type)
+    response.headers.update(dict(told.headers))
+    return response
+
+
+def reply(problem: Problem, request_id: str | None) -> Reply:
+    """The problem as it is answered."""
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": problem.title,
         "status": problem.status,
         "code": problem.code,
         "detail": problem.detail,
-        "request_id": g.get("request_id"),
+        "request_id": request_id,
     }
     if problem.errors:
         body["errors"] = problem.errors
-    headers = {}
+    headers = []
     if problem.retry_after_s is not None:
-        headers["Retry-After"] = str(problem.retry_after_s)
+        headers.append(("Retry-After", str(problem.retry_after_s)))
     if problem.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    return _respond(body, headers)
+        headers.append(("WWW-Authenticate", "Bearer"))
+    return Reply(problem.status, PROBLEM, tuple(headers), msgspec.json.encode(body))
+
+
+def problem_of(error: BaseException, request_id: str | None) -> Problem:
+    """What the caller is told of whatever was raised; what we did not expect is logged."""
+    if isinstance(error, Problem):
+        return error
+    return _unreachable(error) if isinstance(error, _UNREACHABLE) else _unexpected(error, request_id)
 
 
 def _respond(body: Mapping[str, Any], headers: Mapping[str, str]) -> Response:
-    response = Response(
-        msgspec.json.encode(body), status=body["status"], content_type="application/problem+json"
-    )
+    response = Response(msgspec.json.encode(body), status=body["status"], content_type=PROBLEM)
     response.headers.update(headers)
     return response
 
@@ -133,17 +148,25 @@ def _render_status(status: int, name: str) -> Response:
 
 
 def _render_unreachable(error: Exception) -> Response:
+    return render(_unreachable(error))
+
+
+def _unreachable(error: BaseException) -> Problem:
     log.warning("database_unreachable", error=type(error).__name__)
-    return render(ServiceUnavailable("The database does not answer. Send the same request again."))
+    return ServiceUnavailable("The database does not answer. Send the same request again.")
 
 
 def _render_unexpected(error: Exception) -> Response:
+    return render(_unexpected(error, g.get("request_id")))
+
+
+def _unexpected(error: BaseException, request_id: str | None) -> Problem:
     """Where it happened, never with which values: messages of exceptions quote keys and positions."""
     frames = traceback.extract_tb(error.__traceback__)
     log.error(
         "unexpected_error",
         error=type(error).__name__,
         traceback=[f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-12:]],
-        request_id=g.get("request_id"),
+        request_id=request_id,
     )
-    return render(Problem("This was our mistake and is logged under the request_id."))
+    return Problem("This was our mistake and is logged under the request_id.")

@@ -23,9 +23,9 @@ from beacon_service.configuration.model import Entry
 from beacon_service.db import db, make_engine
 from beacon_service.errors import ServiceUnavailable
 from beacon_service.pings import catalogue, catalogue_watch
-from beacon_service.pings.api import CATALOGUE
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.catalogue_watch import CatalogueWatch
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.settings import Settings, libpq_url
 from tests.factories.catalogue import campaign_document, documents, square, zone_document
 

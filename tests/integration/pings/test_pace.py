@@ -6,12 +6,13 @@ import pytest
 
 from beacon_service.errors import Overloaded
 from beacon_service.pings import api
+from beacon_service.pings.together import Together
 from tests.factories.catalogue import campaign_document, square, zone_document
 
 
 @pytest.fixture
 def together(shop):
-    return shop.app.extensions[api.TOGETHER]
+    return shop.app.extensions[api.AT_THE_DOOR].edge.together
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_who_is_refused_after_it_was_read_is_told_the_same(mall, monkeypatch):
     def refuse(self, job):
         raise Overloaded(retry_after_s=3)
 
-    monkeypatch.setattr(api.Together, "__call__", refuse)
+    monkeypatch.setattr(Together, "__call__", refuse)
     answer = mall.post("anna", mall.ping_body("1"))
     assert (answer.status_code, answer.json["code"]) == (503, "overloaded")
     assert answer.headers["Retry-After"] == "3"

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from beacon_service.db import db, transaction
 from beacon_service.delivery.release import release_due
-from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.propensities import LOOK_BACK, publish
 from tests.factories.catalogue import campaign_document, offer_document, zone_document
 

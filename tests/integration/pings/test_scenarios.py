@@ -3,7 +3,7 @@
 import pytest
 
 from beacon_service.db import db, transaction
-from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import tick
 from beacon_service.pings.waiting import decide_due

@@ -1,11 +1,12 @@
 """Requests in one transaction do not see each other's trouble, and a retry that overtakes gets its answer."""
 
+import msgspec
 import pytest
 from flask import current_app
 
 from beacon_service.auth import bearer_hash, token_hash
 from beacon_service.errors import Contended, Problem, RateLimited
-from beacon_service.pings import api, sql
+from beacon_service.pings import deciding, sql
 from beacon_service.pings.schema import parse
 from tests.factories.catalogue import campaign_document, cap_document, zone_document
 
@@ -24,7 +25,7 @@ def asked(shop):
     """A request of a phone that is in the cafe."""
 
     def ask(phone, *, ping_id="1", token_of=None):
-        encoded = api._encode({"installation_id": phone, "pings": [shop.ping_body(ping_id)]})
+        encoded = msgspec.json.encode({"installation_id": phone, "pings": [shop.ping_body(ping_id)]})
         return call(shop, encoded, token_of or phone)
 
     return ask
@@ -32,7 +33,7 @@ def asked(shop):
 
 def call(shop, encoded, token_of):
     key, token = bearer_hash(f"Bearer {shop.publishable}"), token_hash(shop.tokens[token_of])
-    return api.Call(parse(encoded, most_pings=10), key, token, "127.0.0.1", shop.clock.now())
+    return deciding.Call(parse(encoded, most_pings=10), key, token, "127.0.0.1", shop.clock.now())
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def group(shop):
     def decide(*calls):
         with shop.app.test_request_context("/v1/pings"):
             assert current_app
-            return api.decide_together(calls)
+            return deciding.decide_together(calls)
 
     return decide
 
@@ -127,14 +128,14 @@ def test_a_call_that_waits_for_a_locked_customer_does_not_keep_its_neighbours(as
 def test_a_group_that_was_taken_apart_is_answered_in_bounded_time(cafe, asked, group, monkeypatch):
     """The first of them waits for its customer's lock for longer than all may take; the other is told to come again."""
     now = [0.0]
-    decide = api._decide
+    decide = deciding._decide
 
     def slowly(calls, counted):
-        now[0] += api.LONGEST_APART_S + 1
+        now[0] += deciding.LONGEST_APART_S + 1
         return decide(calls, counted)
 
-    monkeypatch.setattr(api, "_decide", slowly)
-    monkeypatch.setattr(api, "monotonic", lambda: now[0])
+    monkeypatch.setattr(deciding, "_decide", slowly)
+    monkeypatch.setattr(deciding, "monotonic", lambda: now[0])
     blocked, late = group(asked("anna"), asked("ben"))
     assert isinstance(blocked, Contended)
     assert (late.code, late.retry_after_s) == ("service_unavailable", 2)
@@ -156,7 +157,7 @@ def test_a_limit_that_was_reached_holds_when_the_transaction_begins_anew(cafe, a
 def test_time_spent_waiting_here_is_not_taken_for_a_wrong_clock(shop, group):
     anna = shop.phone("anna")
     body = {"installation_id": anna, "sent_at": shop.clock.now(), "pings": [shop.ping_body("1")]}
-    arrived = call(shop, api._encode(body), anna)
+    arrived = call(shop, msgspec.json.encode(body), anna)
     shop.clock.advance(seconds=40)
     (answer,) = group(arrived)
     assert [result.status for result in answer.results] == ["accepted"]

@@ -6,7 +6,7 @@ import pytest
 
 from beacon_service import partitions
 from beacon_service.db import db, transaction
-from beacon_service.pings.api import CATALOGUE
+from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import tick
 from beacon_service.pings.triggers import notice_absences, notice_events

@@ -3,55 +3,17 @@
 import contextlib
 import gzip
 import json
-import os
 import socket
-import subprocess
-import time
 import zlib
-from pathlib import Path
 
-import httpx2
 import pytest
 
-from beacon_service.serving import server_command
-
-ROOT = Path(__file__).parents[3]
 SHAPE = {"platform": "ios", "consents": {"location": True, "marketing": False}}
 
 
-@pytest.fixture(params=["granian", "gunicorn"])
-def address(request, settings):
-    """host and port of the service behind a real server."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    chosen = settings.model_copy(update={"server": request.param, "port": port, "web_threads": 2})
-    environment = {
-        **os.environ,
-        "BEACON_DATABASE_URL": settings.database_url,
-        "BEACON_ALLOW_UNSAFE_DATABASE": "1",
-    }
-    server = subprocess.Popen(server_command(chosen), cwd=ROOT, env=environment)
-    try:
-        until = time.monotonic() + 120
-        while not alive(port):
-            assert time.monotonic() < until, "the server did not come up"
-            time.sleep(0.1)
-        yield ("127.0.0.1", port)
-    finally:
-        server.terminate()
-        try:
-            server.wait(40)
-        finally:
-            server.kill()
-            server.wait()
-
-
-def alive(port):
-    try:
-        return httpx2.get(f"http://127.0.0.1:{port}/healthz", timeout=1).status_code == 200
-    except httpx2.TransportError:
-        return False
+@pytest.fixture
+def address(served):
+    return served.address
 
 
 def ask(address, head, chunks=()):

@@ -5,7 +5,7 @@ import psycopg
 import pytest
 import sqlalchemy.exc
 from apiflask import APIBlueprint, APIFlask
-from flask import request
+from flask import current_app, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from beacon_service.errors import RateLimited
@@ -16,9 +16,9 @@ from beacon_service.web import (
     body,
     import_body,
     problems,
-    read_json_bytes,
 )
 from beacon_service.web.metrics import Metrics
+from beacon_service.web.strict_json import refuse_loose
 
 DOCUMENT_BYTES = 2_000
 IMPORT_BYTES = 8_000
@@ -61,7 +61,12 @@ def import_shelves(json_data):
 
 @shop.post("/raw")
 def raw():
-    return {"bytes": len(read_json_bytes(request))}
+    """As pings are read, which come by no route of Flask's."""
+    headers, limit = request.headers, current_app.config[body.LIMITS]["raw"]
+    sent = request.stream.read(limit + 1)
+    found = body.json_bytes(sent, headers.get("Content-Type", ""), headers.get("Content-Encoding", ""), limit)
+    refuse_loose(found)
+    return {"bytes": len(found)}
 
 
 @shop.get("/fails/<kind>")
@@ -79,9 +84,9 @@ def fails(kind):
 def edge():
     """An application with nothing but the edge: no database, no keys."""
     app = EdgeApp(__name__, json_errors=False, docs_path=None, static_folder=None)
-    app.config[body.LIMITS] = {"document": DOCUMENT_BYTES, "import": IMPORT_BYTES, "ping": PING_BYTES}
+    app.config[body.LIMITS] = {"document": DOCUMENT_BYTES, "import": IMPORT_BYTES, "raw": PING_BYTES}
     app.extensions["metrics"] = Metrics()
-    access_log.install(app, app.extensions["metrics"])
+    access_log.install(app, access_log.AccessLog(app.extensions["metrics"]))
     problems.install(app)
     app.register_blueprint(shop)
     return app
