@@ -4,7 +4,7 @@ The caller fires what is due at or before a ping before it advances by it. Prese
 and of other phones, so that the moves of one installation can be worked out alone, live and in a backtest.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -57,12 +57,7 @@ def advance(
     # A ping names dozens of zones with a few per cent each; without a stay those change nothing.
     likely = [key for key, probability in located.zones if probability >= LIKELIEST and key not in before]
     peers = _zones(located, places) if before or likely else []
-    # Who enters first: only a zone that one is in drives out another, so that one is not between two for a ping.
-    for key in (
-        *(key for key in before if key not in held),
-        *likely,
-        *(key for key in before if key in held),
-    ):
+    for key in _in_turn(before, likely, held):
         zone, stay, probability = places.zones.get(ZoneKey(key)), before.get(key), probabilities.get(key, 0.0)
         against = contest(zone, probability, peers, held) if zone else UNCONTESTED
         shown = evidence(zone, located, probability, against)
@@ -77,6 +72,15 @@ def advance(
         moves += made
     stays = [stay for key in (*before, *likely) if (stay := after[key]) is not None]
     return replace(presence, last_at=last_at, stays=tuple(stays), fix=fix), _in_order(moves, places)
+
+
+def _in_turn(before: Iterable[str], likely: Iterable[str], held: Container[str]) -> tuple[str, ...]:
+    """Who may enter comes first: only a zone that one is in drives out another, so nobody is between two for a ping."""
+    return (
+        *(key for key in before if key not in held),
+        *likely,
+        *(key for key in before if key in held),
+    )
 
 
 def _unmoved(
