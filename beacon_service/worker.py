@@ -17,6 +17,7 @@ from beacon_service.db import make_engine, transaction
 from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
 from beacon_service.delivery.senders import sending
+from beacon_service.engine import Given
 from beacon_service.job_log import JobLog
 from beacon_service.leadership import Leadership
 from beacon_service.pings import (
@@ -31,7 +32,6 @@ from beacon_service.pings import (
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.catalogue_watch import CatalogueWatch
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError
-from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import MOST, tick
 from beacon_service.positioning.jobs import MapLearning
 from beacon_service.positioning.learner import LearningStopped

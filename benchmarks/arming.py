@@ -12,11 +12,11 @@ from beacon_service import partitions
 from beacon_service.configuration.model import Entry
 from beacon_service.configuration.store import record
 from beacon_service.db import make_engine, round_trip, transaction
+from beacon_service.engine import Given
 from beacon_service.pings import loading
 from beacon_service.pings.catalogue import CatalogueCache
 from beacon_service.pings.ingest import Asked, ingest
 from beacon_service.pings.schema import parse
-from beacon_service.pings.settle import Given
 from beacon_service.service import random_seed
 from beacon_service.settings import Settings
 from beacon_service.visits.transitions import SILENCE_S

@@ -27,14 +27,17 @@ from beacon_service.engine.model import (
     Told,
     World,
 )
+from beacon_service.engine.settle import MOST_ROUNDS, Given, settle
 
 __all__ = [
     "CODE_VERSION",
+    "MOST_ROUNDS",
     "Catalogue",
     "Cause",
     "Due",
     "Event",
     "Followed",
+    "Given",
     "Mover",
     "Ping",
     "Step",
@@ -44,6 +47,7 @@ __all__ = [
     "ask",
     "choose",
     "follow",
+    "settle",
     "step",
 ]
 

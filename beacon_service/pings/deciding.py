@@ -13,13 +13,13 @@ from flask import current_app
 
 from beacon_service.auth import KEYS_SQL, Principal, admit, check_key, check_token
 from beacon_service.db import Connection, Row, Statement, db, round_trip, transaction
+from beacon_service.engine import Given
 from beacon_service.errors import Contended, Problem, ServiceUnavailable
 from beacon_service.pings import loading
 from beacon_service.pings.answer import PingAnswer
 from beacon_service.pings.ingest import Asked, ingest
 from beacon_service.pings.records import CatalogueBehindError, InstallationMovedError, Presented
 from beacon_service.pings.schema import PingRequest
-from beacon_service.pings.settle import Given
 from beacon_service.service import Service, running
 
 if TYPE_CHECKING:

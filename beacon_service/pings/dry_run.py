@@ -11,12 +11,11 @@ from beacon_service.campaigns.decision import Decision
 from beacon_service.campaigns.moment import Memory, Moment
 from beacon_service.campaigns.shared import Shared
 from beacon_service.db import Connection, Statement, round_trip
-from beacon_service.engine import Catalogue, World, ask
+from beacon_service.engine import MOST_ROUNDS, Catalogue, World, ask
 from beacon_service.errors import Invalid, NotFound, fault
 from beacon_service.ids import derived_uuid
 from beacon_service.pings import loading
 from beacon_service.pings.records import Presented
-from beacon_service.pings.settle import MOST_ROUNDS
 from beacon_service.pings.tallies import TallyLocks
 from beacon_service.positioning.rings import ring_key
 from beacon_service.zones.model import zone_key

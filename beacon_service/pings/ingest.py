@@ -12,14 +12,14 @@ import msgspec
 
 from beacon_service.campaigns.moment import Memory
 from beacon_service.db import Connection, Statement, finish
-from beacon_service.engine import Followed, Ping, Told, World, follow
+from beacon_service.engine import Followed, Given, Ping, Told, World, follow, settle
 from beacon_service.pings import loading, saving
 from beacon_service.pings.answer import NOTHING, PingAnswer, ResultOut, StoredAnswer, answer_of, stored_answer
 from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.pace import CAMPAIGN_S, pace_s
 from beacon_service.pings.records import Presented, Seen, StoredPing, still_holds
+from beacon_service.pings.results import save_results
 from beacon_service.pings.schema import ParsedPing, PingRequest, Unreadable
-from beacon_service.pings.settle import Given, save_results, settle
 from beacon_service.pings.tallies import TallyLocks
 from beacon_service.visits.model import Presence
 from beacon_service.visits.screen import corrected, measured_ms, offset_ms

@@ -6,11 +6,11 @@ Any worker may tick, several at once: each takes customers that nobody holds, an
 from collections.abc import Sequence
 
 from beacon_service.db import Connection, Statement, finish
-from beacon_service.engine import Tick, World, follow
+from beacon_service.engine import Given, Tick, World, follow, settle
 from beacon_service.pings import loading, saving
 from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import Presented, still_holds
-from beacon_service.pings.settle import Given, save_results, settle
+from beacon_service.pings.results import save_results
 from beacon_service.pings.tallies import TallyLocks
 
 # As many installations as one transaction may hold locked without making pings wait noticeably.

@@ -18,11 +18,11 @@ from beacon_service.campaigns.programme import Programme
 from beacon_service.campaigns.waiting import ABSENCE, after_event, event_move, of_absence
 from beacon_service.configuration.store import CATALOGUE_LOCK
 from beacon_service.db import Connection, Row, Statement, round_trip, transaction
+from beacon_service.engine import Given
 from beacon_service.hours import zone_of
 from beacon_service.ids import derived_uuid
 from beacon_service.pings import waiting_store
 from beacon_service.pings.records import CatalogueBehindError
-from beacon_service.pings.settle import Given
 
 # As many as one statement takes well.
 MOST = 500

@@ -5,11 +5,11 @@ transaction that keeps its decision.
 """
 
 from beacon_service.db import Connection, finish
-from beacon_service.engine import Due, Followed
+from beacon_service.engine import Due, Followed, Given, settle
 from beacon_service.pings import loading, saving, waiting_store
 from beacon_service.pings.hand_out import CodeTaker
 from beacon_service.pings.records import still_holds
-from beacon_service.pings.settle import Given, save_results, settle
+from beacon_service.pings.results import save_results
 from beacon_service.pings.tallies import TallyLocks
 
 # As many moments as one transaction may hold customers locked for without making pings wait noticeably.

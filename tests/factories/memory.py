@@ -10,11 +10,10 @@ import msgspec
 from beacon_service.campaigns.codes import is_pool, pool_key
 from beacon_service.campaigns.ledger import IMPLIED, Grant, Outcome, Tally
 from beacon_service.campaigns.moment import Memory
-from beacon_service.engine import Due, Followed, Ping, Tick, World, follow
+from beacon_service.engine import Due, Followed, Given, Ping, Tick, World, follow, settle
 from beacon_service.pings.hand_out import with_codes
 from beacon_service.pings.saving import tick_at
 from beacon_service.pings.schema import Unreadable, parse
-from beacon_service.pings.settle import Given, settle
 from beacon_service.visits.screen import corrected, measured_ms, offset_ms
 
 

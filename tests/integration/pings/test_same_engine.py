@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from beacon_service.customers.model import Customer, Installation
 from beacon_service.db import db, transaction
-from beacon_service.engine import Catalogue
+from beacon_service.engine import Catalogue, Given
 from beacon_service.pings.deciding import CATALOGUE
-from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import tick
 from beacon_service.visits.model import Presence
 from tests.factories.catalogue import (

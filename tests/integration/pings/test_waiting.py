@@ -6,8 +6,8 @@ import pytest
 
 from beacon_service import partitions
 from beacon_service.db import db, transaction
+from beacon_service.engine import Given
 from beacon_service.pings.deciding import CATALOGUE
-from beacon_service.pings.settle import Given
 from beacon_service.pings.tick import tick
 from beacon_service.pings.triggers import notice_absences, notice_events
 from beacon_service.pings.waiting import decide_due

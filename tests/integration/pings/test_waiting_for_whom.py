@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 
 from beacon_service import worker as worker_module
 from beacon_service.db import db, transaction
+from beacon_service.engine import Given
 from beacon_service.pings import triggers
 from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.put_off import PUT_OFF
 from beacon_service.pings.records import CatalogueBehindError
-from beacon_service.pings.settle import Given
 from tests.factories.catalogue import campaign_document, trigger_document, zone_document
 from tests.factories.ledger import decide, tally
 from tests.integration.pings.test_waiting import CAFE, Worker, after, bought, decisions, elsewhere

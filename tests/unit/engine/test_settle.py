@@ -4,8 +4,7 @@ import pytest
 
 from beacon_service.campaigns.decision import Reason
 from beacon_service.campaigns.ledger import Tally
-from beacon_service.engine import follow
-from beacon_service.pings.settle import MOST_ROUNDS, Given, settle
+from beacon_service.engine import MOST_ROUNDS, Given, follow, settle
 from tests.factories.catalogue import campaign_document, cap_document, square, zone_document
 from tests.factories.moments import NOW
 from tests.factories.steps import catalogue, ping, world

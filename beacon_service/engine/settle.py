@@ -1,8 +1,8 @@
-"""The second pass in the shell: decide under the locks of whatever is shared, and write what came of it.
+"""The second pass under the locks of whatever is shared: asked again until no claim is left that is not known.
 
 The engine is asked what it would claim, exactly that is locked, and it is asked again. Where a count falls short
-another campaign may win and claim another row; rows are only ever locked in key order, so the locks are given
-back to the savepoint first and the union is taken anew.
+another campaign may win and claim another row; rows are only ever locked in key order, so whoever locks gives the locks
+back first and takes the union anew. How that is done is the caller's: in a transaction, or in memory.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -13,11 +13,8 @@ from functools import cached_property
 from beacon_service.campaigns.ledger import Charge, Tally, TallyKey
 from beacon_service.campaigns.moment import Memory
 from beacon_service.campaigns.shared import Shared
-from beacon_service.db import Statement
-from beacon_service.delivery.leaving import leaving
-from beacon_service.delivery.outbox_store import beside
-from beacon_service.engine import Catalogue, Followed, Told, World, choose
-from beacon_service.pings import saving, tallies, waiting_store
+from beacon_service.engine.choose import choose
+from beacon_service.engine.model import Catalogue, Followed, Told, World
 
 # After so many rounds what is still unknown counts as used up: the loser is told so, nobody waits for ever.
 MOST_ROUNDS = 3
@@ -59,28 +56,3 @@ def settle(
         chosen = choose(given.catalogue, world, followed, given.now, shared)
     told, memories = chosen
     return give_codes(told), memories
-
-
-def save_results(
-    given: Given,
-    told: Sequence[Told],
-    memories: Mapping[int, Memory],
-    evidence: Sequence[tuple[str, str] | None],
-) -> list[Statement]:
-    """Moves, decisions, grants and shared counts. A row's `seq` is the step's plus the place of its cause.
-
-    `evidence`: for each cause, (day, id) of the ping that its decisions rest on.
-    """
-    if not memories:
-        return []
-    events = [(event, place) for place, one in enumerate(told) for event in one.events]
-    decisions = [(decision, place) for place, one in enumerate(told) for decision in one.decisions]
-    statements = [saving.save_moves(events, memories, now=given.now, last=len(told) - 1)]
-    if decisions:
-        version = given.catalogue.version
-        saved = saving.save_decisions(decisions, evidence, now=given.now, version=version)
-        statements.append(beside(saved, leaving((decision for decision, _ in decisions), given.now)))
-        statements.extend(tallies.spend(decision for decision, _ in decisions))
-    if waiting := [put_off for one in told for put_off in one.waiting]:
-        statements.append(waiting_store.save(waiting))
-    return statements
