@@ -246,31 +246,37 @@ ON CONFLICT (key) DO NOTHING
 RETURNING key
 """
 
-# What waits for a phone of its customer that may be spoken to; of a place only where the phone may be located.
+# What waits for a phone of its customer that may be spoken to; of a place only where the phone may be located. A phone
+# at most, and written so that it is looked up by its key: a server that lost its statistics in a crash would else
+# compare each row with every phone, while customers are held.
 _ITS_PHONE = """
-i.key = w.installation_key AND i.customer_key = w.customer_key AND i.revoked_at IS NULL
-    AND (i.location OR coalesce(w.body #>> '{moment,site}', '') = '')
+(SELECT i.key, i.id, i.customer_key, i.token_hash FROM installations i
+WHERE i.key = due.installation_key AND i.customer_key = due.customer_key AND i.revoked_at IS NULL
+    AND (i.location OR coalesce(due.body #>> '{moment,site}', '') = '') LIMIT 1)
 """
 
 # In the order in which they came due, so that nobody waits for ever behind others; `only` asks for one customer's.
 DUE_WAITING = f"""
-WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b))
-SELECT i.key, i.id, i.customer_key, i.token_hash, false, w.body
-FROM held, waiting w
-JOIN installations i ON {_ITS_PHONE}
-JOIN customers c ON c.key = i.customer_key
-WHERE w.due_at <= %(now)b::timestamptz AND (%(only)b::bigint IS NULL OR c.key = %(only)b::bigint)
-ORDER BY w.due_at, c.key LIMIT %(most)b::bigint
-FOR UPDATE OF c, w SKIP LOCKED
+WITH held AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%(lock)b)),
+due AS MATERIALIZED (
+    SELECT w.customer_key, w.installation_key, w.due_at, w.body FROM held, waiting w
+    WHERE w.due_at <= %(now)b::timestamptz AND (%(only)b::bigint IS NULL OR w.customer_key = %(only)b::bigint)
+    ORDER BY w.due_at LIMIT %(most)b::bigint FOR UPDATE OF w SKIP LOCKED
+)
+SELECT phone.key, phone.id, phone.customer_key, phone.token_hash, false, due.body
+FROM due CROSS JOIN LATERAL {_ITS_PHONE} AS phone JOIN customers c ON c.key = due.customer_key
+ORDER BY due.due_at, c.key
+FOR UPDATE OF c SKIP LOCKED
 """
 
 # What is due for nobody any more; what others hold is looked at again.
 END_VAIN = f"""
-DELETE FROM waiting WHERE key IN (
-    SELECT w.key FROM waiting w LEFT JOIN installations i ON {_ITS_PHONE}
-    WHERE w.due_at <= %(now)b::timestamptz AND i.key IS NULL
-    ORDER BY w.due_at LIMIT %(most)b::bigint FOR UPDATE OF w SKIP LOCKED
+WITH due AS MATERIALIZED (
+    SELECT key, customer_key, installation_key, body FROM waiting
+    WHERE due_at <= %(now)b::timestamptz ORDER BY due_at LIMIT %(most)b::bigint FOR UPDATE SKIP LOCKED
 )
+DELETE FROM waiting USING due
+WHERE waiting.key = due.key AND NOT EXISTS (SELECT FROM {_ITS_PHONE} AS phone)
 """
 
 END_WAITING = "DELETE FROM waiting WHERE key = ANY(%(keys)b::uuid[])"

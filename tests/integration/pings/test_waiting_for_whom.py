@@ -7,12 +7,13 @@ from datetime import timedelta
 from threading import Thread
 
 import pytest
+from psycopg import ClientCursor
 from structlog.testing import capture_logs
 
 from beacon_service import worker as worker_module
-from beacon_service.db import db, transaction
+from beacon_service.db import PLANNING, db, transaction
 from beacon_service.engine import Given
-from beacon_service.pings import triggers
+from beacon_service.pings import sql, triggers
 from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.put_off import PUT_OFF
 from beacon_service.pings.records import CatalogueBehindError
@@ -348,3 +349,40 @@ class TestOneThatFails:
         other.close()
         assert offered(shop) == ["thanks"] * 5
         assert len(waiting(shop)) == 1
+
+
+class TestTheLook:
+    def test_it_reads_what_it_takes_however_much_is_due_and_whatever_the_planner_knows(self, both):
+        """A server that was killed has lost its statistics, and takes every table for a small one."""
+        change(
+            both,
+            "INSERT INTO installations (id, customer_key, token_hash, platform, location, created_at)"
+            " SELECT 'other-' || n, i.customer_key, '', '', true, i.created_at"
+            " FROM installations i, generate_series(1, 2000) AS n",
+        )
+        change(
+            both,
+            "INSERT INTO waiting (key, campaign, customer_key, installation_key, due_at, body)"
+            " SELECT gen_random_uuid(), 'later', i.customer_key, i.key, i.created_at, w.body"
+            " FROM installations i, (SELECT body FROM waiting LIMIT 1) AS w",
+        )
+        after(both, seconds=60)
+        for statement in (sql.DUE_WAITING, sql.END_VAIN):
+            assert rows_read(both, statement, most=50) < 50 * 20
+
+
+def rows_read(shop, statement, most):
+    """All rows that any part of the plan produced or threw away."""
+    params = {"lock": 1, "now": shop.clock.now(), "most": most, "only": None}
+    with shop.connect() as connection, ClientCursor(connection) as cursor:
+        for name, value in PLANNING.items():
+            cursor.execute(f"SET {name} = {value}")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.replace(')b', ')s')}", params)
+        ((plan,),) = cursor.fetchone()
+        connection.rollback()
+
+    def read(node):
+        removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
+        return node["Actual Loops"] * (node["Actual Rows"] + removed) + sum(map(read, node.get("Plans", ())))
+
+    return read(plan["Plan"])
