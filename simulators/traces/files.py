@@ -67,7 +67,7 @@ def _open(path: Path, first: Callable[[bytes], H], then: Callable[[bytes], T]) -
 
 
 def line_of(line: bytes) -> Line:
-    """Raises msgspec.DecodeError."""
+    """Raises msgspec.DecodeError or ValueError."""
     try:
         return _known.decode(line)
     except msgspec.ValidationError as error:

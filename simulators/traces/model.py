@@ -173,6 +173,9 @@ class Other(Struct, frozen=True):
     at: datetime
     raw: bytes
 
+    def __post_init__(self) -> None:
+        _in_utc("at", self.at)
+
 
 Known: TypeAlias = Registered | CustomerTold | Identified | Report | EventTold | OutcomeTold | Response | Note
 Line: TypeAlias = Known | Other
