@@ -33,6 +33,11 @@ def derived_uuid7(at: datetime, *parts: object) -> UUID:
     return UUID(int=milliseconds << 80 | _VERSION_7 | _VARIANT_RFC | random_bits)
 
 
+def first_uuid7(at: datetime) -> UUID:
+    """Not above any UUIDv7 of that millisecond, and above all of those before it."""
+    return UUID(int=int(at.timestamp() * 1000) << 80)
+
+
 def draw(*parts: object) -> float:
     """A number in [0, 1) that follows from the parts: the same person falls on the same side each time."""
     return (int.from_bytes(digest(*parts)[:8]) >> 11) / _DRAW_STEPS

@@ -185,7 +185,12 @@ def record_consents(
     news = [
         Consent(customer.key, installation_key, kind, granted, said.wording)
         for kind, granted in stated
-        if granted is not None and latest.get(kind) != (granted, said.wording)
+        if granted is not None
+        # After a merge consent may be stricter than what was last stated.
+        and (
+            latest.get(kind) != (granted, said.wording)
+            or (kind == "marketing" and granted != customer.marketing)
+        )
     ]
     store.append_consents(connection, news, act)
     return [_change_of(consent) for consent in news]

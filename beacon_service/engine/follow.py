@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from beacon_service.customers.model import Installation
-from beacon_service.engine.model import Catalogue, Followed, Mover, Tick, World
+from beacon_service.engine.model import Catalogue, Followed, Mover, Ping, Tick, World
 from beacon_service.positioning.locate import Remembered, Sensed, locate_all, sense
 from beacon_service.positioning.rings import Near
 from beacon_service.visits.advance import advance, fire
@@ -94,9 +94,14 @@ def _sense(
     if verdict.status != "accepted":
         return _Halfway(cause, verdict)
     presences[installation.key], moves, near = _fire(catalogue, before, cause.at)
+    return _Halfway(cause, verdict, _timed(moves), _sensed(catalogue, installation, before, cause), near)
+
+
+def _sensed(catalogue: Catalogue, installation: Installation, before: Presence, cause: Ping) -> Sensed:
+    if cause.located is not None:
+        return Sensed(located=cause.located)
     remembered = Remembered(before.heard, before.belief, before.rest, installation.model)
-    sensed = sense(catalogue.places, remembered, cause.sightings, cause.position, cause.at)
-    return _Halfway(cause, verdict, _timed(moves), sensed, near)
+    return sense(catalogue.places, remembered, cause.sightings, cause.position, cause.at)
 
 
 def _fire(

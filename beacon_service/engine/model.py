@@ -121,6 +121,7 @@ class Ping(msgspec.Struct, frozen=True):
     received_on: str
     sightings: tuple[Sighting, ...] = ()
     position: Position | None = None
+    located: Located | None = None  # where it was held to be before: a replay need not locate it anew
 
 
 class Tick(msgspec.Struct, frozen=True):

@@ -106,8 +106,15 @@ def _merge(
     store.unite_seen(connection, origin.key, target.key)
     if (attributes, marketing) != (target.attributes, target.marketing):
         customer_store.update_customer(connection, target.key, attributes=attributes, marketing=marketing)
-    both = {"from": origin.key, "to": target.key, "installation": installation.key}
-    # `from` stands with the one that goes on: whoever looks for all of a person reads it there.
+    # `from` stands with the one that goes on: whoever looks for all of a person reads it there. The id and what
+    # became of the consent stand nowhere else, and a replay has to come to the same.
+    both = {
+        "from": origin.key,
+        "from_id": origin.id,
+        "to": target.key,
+        "installation": installation.key,
+        "marketing": marketing,
+    }
     changes = [Change(origin.key, "merge", {"to": target.key}), Change(target.key, "merge", both)]
     customer_store.append_changes(connection, changes, now)
     store.hand_over(connection, origin.key, target.key)

@@ -105,7 +105,7 @@ class CatalogueCache:
             if held is not None and newest < held.version:
                 held = None
             changes = store.read(connection, since=held.version if held else 0)
-            maps = _maps(connection, changes)
+            maps = maps_of(connection, changes)
             places = (held.places if held else Places()).updated(changes, maps)
         programme = (held.programme if held else Programme()).updated(changes)
         self.current = Catalogue.of(changes.version, places, programme, held)
@@ -116,7 +116,7 @@ class CatalogueCache:
             gc.freeze()
 
 
-def _maps(connection: Connection, changes: Documents) -> LoadMap:
+def maps_of(connection: Connection, changes: Documents) -> LoadMap:
     """Radio maps as these changes name them, loaded at once; one that is not what was put into use is none."""
     named = [(SiteId(site), body) for site, body in changes.of("radio_map") if body is not None]
     found = {

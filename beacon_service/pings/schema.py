@@ -153,6 +153,12 @@ def _parse_ping(raw: Raw) -> ParsedPing | Unreadable:
     )
 
 
+def heard_in(body: bytes | str) -> tuple[tuple[Sighting, ...], Position | None]:
+    """What the engine reads of a ping, from its content as it is kept."""
+    ping = _ping.decode(body)
+    return tuple(map(sighting, ping.sightings)), _position(ping.position)
+
+
 def sighting(one: SightingIn) -> Sighting:
     """What the engine reads of it, the power at 1 m. Raises ValueError where what was heard has no identity."""
     mac = _mac(one.mac) if one.mac is not None else None

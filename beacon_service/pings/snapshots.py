@@ -22,7 +22,7 @@ ON CONFLICT (day) DO NOTHING RETURNING id
 _ROWS = """
 INSERT INTO snapshot_rows (snapshot_id, kind, key, customer_key, last_seq, body)
 SELECT %(id)s, 'customer', key::text, key, last_seq, jsonb_build_object(
-    'anonymous', anonymous, 'attributes', attributes, 'marketing', marketing, 'memory', memory,
+    'id', id, 'anonymous', anonymous, 'attributes', attributes, 'marketing', marketing, 'memory', memory,
     'location', location, 'events', events, 'lists', lists)
 FROM customers WHERE erased_at IS NULL
 UNION ALL

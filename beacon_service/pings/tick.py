@@ -48,7 +48,8 @@ def _fire(connection: Connection, given: Given, world: World, due: Sequence[Pres
     followed, fired = follow(given.catalogue, world, causes, given.now)
     told, memories = settle(given, world, followed, TallyLocks(connection), CodeTaker(connection, given.now))
     presences = {one.key: fired.get(one.key, world.installations[one.key].presence) for one in due}
-    ticks = [(one.customer_key, _body(cause)) for one, cause in zip(due, causes, strict=True)]
+    version = given.catalogue.version
+    ticks = [(one.customer_key, _body(cause, version)) for one, cause in zip(due, causes, strict=True)]
     places = {one.key: (presences[one.key], place) for place, one in enumerate(due)}
     evidence = [presences[one.key].ping for one in due]
     logged = saving.save_ticks(ticks, places, now=given.now)
@@ -60,5 +61,6 @@ def _cause(one: Presented, world: World, given: Given) -> Tick:
     return Tick(one.key, given.now - world.installations[one.key].presence.lag, given.seed())
 
 
-def _body(cause: Tick) -> dict[str, object]:
-    return {"installation": cause.installation_key, "until_at": cause.until_at, "seed": cause.seed}
+def _body(cause: Tick, version: int) -> dict[str, object]:
+    fired = {"installation": cause.installation_key, "until_at": cause.until_at, "seed": cause.seed}
+    return fired | {"version": version}

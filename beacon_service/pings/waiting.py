@@ -29,12 +29,14 @@ def decide_due(connection: Connection, given: Given, only: int | None = None) ->
     followed = [Followed(cause, "accepted") for cause in causes]
     locks = TallyLocks(connection), CodeTaker(connection, given.now)
     told, memories = settle(given, loaded.world, followed, *locks)
-    ticks = [(phone.customer_key, _body(cause)) for (phone, _), cause in zip(due, causes, strict=True)]
+    version = given.catalogue.version
+    ticks = [(phone.customer_key, _body(cause, version)) for (phone, _), cause in zip(due, causes, strict=True)]
     saved = save_results(given, told, memories, [None] * len(due))
     over = waiting_store.end([waiting for _, waiting in due])
     finish(connection, [saving.save_ticks(ticks, {}, now=given.now), *saved, over])
     return len(due)
 
 
-def _body(cause: Due) -> dict[str, object]:
-    return {"installation": cause.installation_key, "waited": cause.waiting, "seed": cause.seed}
+def _body(cause: Due, version: int) -> dict[str, object]:
+    decided = {"installation": cause.installation_key, "waited": cause.waiting, "seed": cause.seed}
+    return decided | {"version": version}

@@ -1,4 +1,4 @@
-"""The corpus of scenarios over HTTP and PostgreSQL: what the pure core tells, the service tells."""
+"""The corpus of scenarios over HTTP and PostgreSQL: what the pure core tells, the service tells, and a replay of it."""
 
 import pytest
 
@@ -7,6 +7,7 @@ from beacon_service.engine import Given
 from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.tick import tick
 from beacon_service.pings.waiting import decide_due
+from tests.factories.replayed import differences, snapshot
 from tests.factories.scenarios import NAMES, Decided, in_time, load
 from tests.factories.shop import Shop
 
@@ -75,6 +76,7 @@ def test_scenario(name, app, clock):
         live.about(about.customer, lists=about.lists, did=about.happened(scenario.start_at))
     for pool, codes in scenario.configuration.pools.items():
         live.pool(pool, *codes)
+    snapshot(live)
 
     def post(batches, now):
         clock.now_at = now
@@ -103,3 +105,5 @@ def test_scenario(name, app, clock):
     assert decisions(scenario, live) == scenario.expect.decisions
     assert scenario.expect.said(offers(scenario, live)) == scenario.expect.offers
     assert scenario.expect.weighed(scores(scenario, live)) == scenario.expect.scores
+    for anew in (False, True):
+        assert differences(live, scenario.start_at, anew=anew) == ([], len(scenario.expect.decisions))

@@ -147,7 +147,7 @@ def test_each_tick_is_logged_with_the_now_that_it_was_given(cafe, worker):
     worker.fire_timers()
     ((kind, now, body),) = cafe.rows("SELECT kind, now, body FROM changes")
     assert (kind, now) == ("tick", cafe.clock.now())
-    assert body.keys() == {"installation", "until_at", "seed"}
+    assert body.keys() == {"installation", "until_at", "seed", "version"}
     seqs = cafe.rows(
         "SELECT c.seq = d.seq, c.seq = m.seq FROM changes c, decisions d, moves m WHERE m.cause = 'timer'"
     )
