@@ -107,6 +107,12 @@ def write_trace(path: Path, header: Header, lines: Iterable[Line]) -> int:
     return _write(path, header, in_order(lines))
 
 
+def truth_beside(trace: Path) -> Path:
+    """`day.jsonl.gz` has its truth in `day.truth.jsonl.gz`."""
+    packed = ".gz" if trace.suffix == ".gz" else ""
+    return trace.with_name(trace.name.removesuffix(packed).removesuffix(".jsonl") + ".truth.jsonl" + packed)
+
+
 def write_truth(path: Path, header: TruthHeader, lines: Iterable[Truth]) -> int:
     return _write(path, header, in_order(lines))
 

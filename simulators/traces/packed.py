@@ -21,7 +21,7 @@ def lines_in(path: Path) -> Iterator[tuple[int, bytes]]:
     """Each line with its number, from 1, without its end. Raises TraceError for what cannot be read or is too long."""
     number = 0
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             while line := file.readline(LONGEST_LINE_BYTES + 2):
                 number += 1
                 line = line.removesuffix(b"\n").removesuffix(b"\r")
@@ -36,7 +36,8 @@ def lines_in(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked. TraceError where the name and the first bytes disagree on packing."""
     with path.open("rb") as file:
         packed = file.peek(2)[:2] == _PACKED
         if packed != (path.suffix == ".gz"):

@@ -1,0 +1,1 @@
+"""What others recorded, made into traces (docs/traces.md tells which version of which shape is read)."""
