@@ -2,7 +2,7 @@
 
 import click
 
-from simulators.commands import converting, generating, locating, replaying
+from simulators.commands import converting, generating, locating, replaying, tracing
 
 COMMANDS = (
     generating.generate,
@@ -10,6 +10,10 @@ COMMANDS = (
     locating.locate,
     converting.convert,
     replaying.replay,
+    tracing.inspect,
+    tracing.cut,
+    tracing.merge,
+    tracing.anonymise,
 )
 
 

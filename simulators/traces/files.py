@@ -45,23 +45,26 @@ class Lines(Iterator[T]):
         return f"line {self.number} of {self.path}"
 
 
-def open_trace(path: Path) -> tuple[Header, Lines[Line]]:
+def open_trace(
+    path: Path, progress: Callable[[float], None] = lambda _share: None
+) -> tuple[Header, Lines[Line]]:
     """The header, and the lines as they are asked for. TraceError tells line, field and what is wrong.
 
-    Their order is not looked at: see `checked`.
+    Their order is not looked at: see `checked`. `progress` is told now and then which share has been read.
     """
-    return _open(path, _header.decode, line_of)
+    return _open(lines_in(path, progress), path, _header.decode, line_of)
 
 
 def open_truth(path: Path) -> tuple[TruthHeader, Lines[Truth]]:
-    return _open(path, _truth_header.decode, _truth.decode)
+    return _open(lines_in(path), path, _truth_header.decode, _truth.decode)
 
 
 H = TypeVar("H")
 
 
-def _open(path: Path, first: Callable[[bytes], H], then: Callable[[bytes], T]) -> tuple[H, Lines[T]]:
-    lines = lines_in(path)
+def _open(
+    lines: Iterator[tuple[int, bytes]], path: Path, first: Callable[[bytes], H], then: Callable[[bytes], T]
+) -> tuple[H, Lines[T]]:
     _, line = next(lines, (1, b""))
     return _told(first, line, f"line 1 of {path}"), Lines(path, then, lines)
 

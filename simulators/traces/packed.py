@@ -4,23 +4,30 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from simulators.traces.model import TraceError
 
 # A report of a thousand pings that heard two dozen beacons each is about three.
 LONGEST_LINE_BYTES = 4_000_000
 _BUFFER_BYTES = 1 << 18
+TOLD_EVERY_LINES = 2_000
 _PACKED = b"\x1f\x8b"
 
 
-def lines_in(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Each line with its number, from 1, without its end. Raises TraceError for what cannot be read or is too long."""
+def lines_in(
+    path: Path, progress: Callable[[float], None] = lambda _share: None
+) -> Iterator[tuple[int, bytes]]:
+    """Each line with its number, from 1, without its end. Raises TraceError for what cannot be read or is too long.
+
+    `progress` is told now and then which share of the file has been read.
+    """
     number = 0
     try:
+        size = path.stat().st_size or 1
         with opened(path) as file:
             while line := file.readline(LONGEST_LINE_BYTES + 2):
                 number += 1
@@ -31,8 +38,17 @@ def lines_in(path: Path) -> Iterator[tuple[int, bytes]]:
                         "divide its report into several"
                     )
                 yield number, line
+                if number % TOLD_EVERY_LINES == 0:
+                    progress(_position(file) / size)
     except (OSError, EOFError, zlib.error) as error:
         raise TraceError(f"{path} cannot be read after line {number}: {_why(error)}") from None
+
+
+def _position(file: BinaryIO) -> int:
+    """In the file as it lies on disk, packed or not."""
+    unpacked = getattr(file, "raw", None)
+    on_disk: Any = unpacked.fileobj if isinstance(unpacked, gzip.GzipFile) else file
+    return int(on_disk.tell())
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What is in a trace, gathered in one pass."""
