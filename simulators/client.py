@@ -1,18 +1,20 @@
 """Talks to the service as a well-behaved app does: patient, idempotent, counting what it sees.
 
-503, 429 and broken connections mean "again, later": the wait doubles, is drawn at random up to that (so that
+5xx, 429 and broken connections mean "again, later": the wait doubles, is drawn at random up to that (so that
 a thousand phones do not come back in step), and is never shorter than the server's Retry-After.
 """
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
+from urllib.parse import urlencode
 
-import httpx2
+import msgspec
+
+from simulators.wire import Connections, Heard, WireError
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
@@ -25,6 +27,14 @@ class ServiceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Keys:
+    """Either may be empty where nothing is asked that needs it."""
+
+    publishable: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     body: Any
@@ -33,6 +43,11 @@ class Answer:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def code(self) -> str | None:
+        """Of a problem: by which one tells it from others."""
+        return self.body.get("code") if isinstance(self.body, dict) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +60,7 @@ class Later:
 
 @dataclass(slots=True)
 class Traffic:
-    """What went over the wire, for the summary: answers by status, and connections that failed."""
+    """What went over the wire, for the summary: answers by status, and connections that failed, by why."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
@@ -57,26 +72,26 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One pooled connection to one service, for all phones of a run."""
+    """The connections to one service, for all phones of a run."""
 
-    http: httpx2.AsyncClient
+    connections: Connections
     traffic: Traffic = field(default_factory=Traffic)
 
     async def attempt(
         self, method: str, path: str, *, headers: Mapping[str, str], body: Any = None
     ) -> Answer | Later:
         """One try. Only what may pass by itself becomes `Later`; every other status is an answer."""
-        began = time.perf_counter()
+        content = b"" if body is None else msgspec.json.encode(body)
+        said = {**headers, "Content-Type": "application/json"} if content else headers
         try:
-            response = await self.http.request(method, path, headers=dict(headers), json=body)
-        except httpx2.TransportError as error:
-            self.traffic.failed[type(error).__name__] += 1
-            return Later(f"no connection ({type(error).__name__})")
-        took_ms = (time.perf_counter() - began) * 1000
-        self.traffic.statuses[response.status_code] += 1
-        if response.status_code in (429, 503):
-            return Later(f"answered {response.status_code}", retry_after_s(response.headers))
-        return Answer(response.status_code, json_of(response), took_ms)
+            heard = await self.connections.request(method, path, said, content)
+        except WireError as error:
+            self.traffic.failed[str(error)] += 1
+            return Later(str(error))
+        self.traffic.statuses[heard.status] += 1
+        if heard.status == 429 or heard.status >= 500:
+            return Later(f"answered {heard.status}", retry_after_s(heard.headers))
+        return Answer(heard.status, json_of(heard), heard.took_ms)
 
     async def call(
         self, method: str, path: str, *, headers: Mapping[str, str], random: Random, body: Any = None
@@ -90,8 +105,9 @@ class Client:
             if isinstance(answer, Answer):
                 return accepted(method, path, answer)
             why = answer.why
-            await asyncio.sleep(wait_s(failures, answer.not_before_s, random))
-        raise ServiceError(f"{method} {path}: given up after {TRIES} tries, the last one {why}")
+            if failures + 1 < TRIES:
+                await asyncio.sleep(wait_s(failures, answer.not_before_s, random))
+        raise ServiceError(f"{method} {path} was given up after {TRIES} tries: {why}")
 
     async def pages(
         self, path: str, *, headers: Mapping[str, str], random: Random, query: Mapping[str, str]
@@ -100,13 +116,16 @@ class Client:
         cursor: str | None = None
         while True:
             asked = {**query, "limit": str(PAGE), **({"cursor": cursor} if cursor else {})}
-            address = f"{path}?{httpx2.QueryParams(asked)}"
+            address = f"{path}?{urlencode(asked)}"
             body = (await self.call("GET", address, headers=headers, random=random)).body
             for item in body["items"]:
                 yield item
             cursor = body.get("next_cursor")
             if not cursor:
                 return
+
+    async def close(self) -> None:
+        await self.connections.close()
 
 
 def bearer(key: str, token: str | None = None) -> dict[str, str]:
@@ -117,28 +136,31 @@ def bearer(key: str, token: str | None = None) -> dict[str, str]:
 def accepted(method: str, path: str, answer: Answer) -> Answer:
     if answer.ok:
         return answer
+    raise ServiceError(f"{method} {path} was answered {answer.status}: {words_of(answer)}")
+
+
+def words_of(answer: Answer) -> str:
+    """What a refusal says of itself."""
     told = answer.body if isinstance(answer.body, dict) else {}
     words = [str(told[name]) for name in ("code", "title", "detail", "errors") if told.get(name)]
-    raise ServiceError(
-        f"{method} {path} was answered {answer.status}: {', '.join(words) or 'no reason given'}"
-    )
+    return ", ".join(words) or "no reason given"
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:
     """Retry-After in seconds; its other form, a date, is not used by this service and counts as none."""
-    told = headers.get("Retry-After", "")
-    return float(told) if told.replace(".", "", 1).isdigit() else 0.0
+    told = headers.get("retry-after", "")
+    return float(told) if told.isascii() and told.replace(".", "", 1).isdigit() else 0.0
 
 
 def wait_s(failures: int, not_before_s: float, random: Random) -> float:
     """After 0, 1, 2, 3 failures up to 0.5, 1, 2, 4 s, never more than half a minute beyond what was asked
     for.
     """
-    return not_before_s + random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2**failures))
+    return not_before_s + random.uniform(0, min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(failures, 10)))
 
 
-def json_of(response: httpx2.Response) -> Any:
+def json_of(heard: Heard) -> Any:
     try:
-        return response.json() if response.content else None
-    except ValueError:
+        return msgspec.json.decode(heard.body) if heard.body else None
+    except msgspec.DecodeError:
         return None

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from simulators.client import Client
-from simulators.phone import Keys, OnAnswer, Phone
+from simulators.client import Client, Keys
+from simulators.phone import OnAnswer, Phone
 from simulators.record import Record
 from simulators.walks import Walk
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from simulators.client import Answer, Client, ServiceError, bearer, wait_s
+from simulators.client import Answer, Client, Keys, ServiceError, bearer, wait_s
 from simulators.record import Record, SentPing
 from simulators.walks import Walk, WalkPing
 
@@ -21,12 +21,6 @@ LOOKS_FOR_S = (1.0, 3.0)  # between an offer shown and looked at, and between th
 
 # Called with the installation's id and each answer of the service that may hold moves and offers.
 OnAnswer = Callable[[str, Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    publishable: str
-    secret: str
 
 
 @dataclass(frozen=True, slots=True)

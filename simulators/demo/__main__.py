@@ -11,13 +11,12 @@ from types import FrameType
 import click
 from rich.console import Console
 
-from simulators.client import ServiceError
+from simulators.client import Keys, ServiceError
 from simulators.demo.machine import HOST, Machine, MachineError, free_port
 from simulators.demo.running import Outcome, Run, floors_of
 from simulators.demo.scene import Scene, recorded_scene, store_scene
 from simulators.demo.screen import Screen, make_screen, summary_table
 from simulators.demo.secrets_file import SecretsFile
-from simulators.phone import Keys
 from simulators.recorded import WalksError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,7 +20,7 @@ import httpx2
 from beacon_service import cluster
 from beacon_service.postgresql import ClusterError
 from beacon_service.settings import DatabaseSettings, SettingsError
-from simulators.phone import Keys
+from simulators.client import Keys
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 50

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
-
-from simulators.client import Client
+from simulators.client import Client, Keys
 from simulators.crowd import Crowd, make_crowd
 from simulators.demo.judging import Agreement, agreement, faults, open_stays, summary_of
 from simulators.demo.loading import load_scene
@@ -16,7 +14,7 @@ from simulators.demo.reading import Reader
 from simulators.demo.scene import Scene
 from simulators.demo.screen import Floor, Screen
 from simulators.demo.story import Names, Story
-from simulators.phone import Keys
+from simulators.wire import Connections
 
 WATCHES_EVERY_S = 1.0
 OVERLAP = timedelta(seconds=5)  # looked at twice, since what commits late may be dated a little earlier
@@ -43,13 +41,12 @@ class Run:
     check_children: Callable[[], None]
 
     async def play(self) -> Outcome:
-        limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
-        async with httpx2.AsyncClient(
-            base_url=self.url, limits=limits, timeout=TIMEOUT_S, trust_env=False
-        ) as http:
-            client = Client(http)
+        client = Client(Connections(self.url, most=CONNECTIONS, timeout_s=TIMEOUT_S))
+        try:
             await load_scene(self.scene, client, self.keys.secret, self.screen.say)
             return await self.walk(client)
+        finally:
+            await client.close()
 
     async def walk(self, client: Client) -> Outcome:
         began_at = datetime.now(UTC)

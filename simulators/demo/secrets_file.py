@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simulators.phone import Keys
+from simulators.client import Keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,34 +1,55 @@
-"""An app's patience: again after 429, 503 and broken connections, as late as the server asks; no further."""
+"""An app's patience: again after 5xx, 429 and broken connections, as late as the server asks; no further."""
 
 import asyncio
 import time
 from random import Random
+from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 
 from simulators import client as patience
 from simulators.client import Answer, Client, Later, ServiceError, bearer, wait_s
+from simulators.wire import Connections
+from tests.factories.small_service import HANGS_UP, SmallService
 
 
-def talking(answers):
-    """A client to a service that gives these answers in turn; an exception is raised."""
-    asked = []
+@pytest.fixture
+def talking():
+    """A service that gives these (status, headers, body) in turn, the last one again and again."""
+    opened = []
 
-    def answer(request):
-        asked.append(request)
-        given = answers[len(asked) - 1]
-        if isinstance(given, Exception):
-            raise given
-        return given
+    def open_one(*answers):
+        left = list(answers)
 
-    return Client(
-        httpx2.AsyncClient(transport=httpx2.MockTransport(answer), base_url="http://service")
-    ), asked
+        def answer(_asked):
+            return left.pop(0) if len(left) > 1 else left[0]
+
+        opened.append(SmallService(answer))
+        return opened[-1]
+
+    yield open_one
+    for service in opened:
+        service.__exit__()
 
 
-def call(client, path="/v1/x"):
-    return asyncio.run(client.call("GET", path, headers=bearer("k"), random=Random(1)))
+def spoken(service, what):
+    async def everything():
+        client = Client(Connections(service.url))
+        try:
+            return await what(client), client.traffic
+        finally:
+            await client.close()
+
+    return asyncio.run(everything())
+
+
+def call(service, path="/v1/x", tries=1):
+    async def what(client):
+        for _ in range(tries):
+            answer = await client.call("GET", path, headers=bearer("k"), random=Random(1))
+        return answer
+
+    return spoken(service, what)
 
 
 @pytest.fixture(autouse=True)
@@ -36,51 +57,58 @@ def impatient(monkeypatch):
     monkeypatch.setattr(patience, "FIRST_WAIT_S", 0.001)
 
 
-def test_what_passes_by_itself_is_tried_again():
-    answers = [
-        httpx2.Response(503),
-        httpx2.ConnectError("down"),
-        httpx2.Response(429),
-        httpx2.Response(200, json=1),
-    ]
-    client, asked = talking(answers)
-    assert call(client).body == 1
-    assert len(asked) == 4
-    assert client.traffic.server_errors == 1
-    assert client.traffic.failed == {"ConnectError": 1}
+def test_what_passes_by_itself_is_tried_again(talking):
+    service = talking((503, {}, {}), (HANGS_UP, {}, {}), (429, {}, {}), (200, {}, 1))
+    answer, traffic = call(service)
+    assert answer.body == 1
+    assert len(service.requests) == 4
+    assert traffic.server_errors == 1
+    assert sum(traffic.failed.values()) == 1
 
 
-def test_retry_after_is_honoured():
-    client, _ = talking([httpx2.Response(503, headers={"Retry-After": "1"}), httpx2.Response(200, json=1)])
+def test_retry_after_is_honoured(talking):
+    service = talking((503, {"Retry-After": "1"}, {}), (200, {}, 1))
     began = time.monotonic()
-    call(client)
+    call(service)
     assert time.monotonic() - began >= 1
 
 
-def test_a_refusal_is_told_with_its_reason_and_not_tried_again():
-    client, asked = talking([httpx2.Response(422, json={"code": "invalid", "detail": "no such zone"})])
+def test_a_refusal_is_told_with_its_reason_and_not_tried_again(talking):
+    service = talking((422, {}, {"code": "invalid", "detail": "no such zone"}))
     with pytest.raises(ServiceError, match="422: invalid, no such zone"):
-        call(client)
-    assert len(asked) == 1
+        call(service)
+    assert len(service.requests) == 1
 
 
-def test_a_service_that_never_comes_back_is_given_up():
-    client, asked = talking([httpx2.Response(503)] * 20)
+def test_a_service_that_never_comes_back_is_given_up(talking):
+    service = talking((503, {}, {}))
     with pytest.raises(ServiceError, match="given up"):
-        call(client)
-    assert len(asked) == patience.TRIES
+        call(service)
+    assert len(service.requests) == patience.TRIES
 
 
-def test_one_attempt_is_an_answer_or_a_later():
-    client, _ = talking([httpx2.Response(500), httpx2.Response(503, headers={"Retry-After": "7"})])
+def test_one_attempt_is_an_answer_or_a_later(talking):
+    service = talking((404, {}, {"code": "not_found"}), (500, {}, b"oops"), (503, {"Retry-After": "7"}, {}))
 
-    async def twice():
-        return [await client.attempt("GET", "/", headers={}) for _ in range(2)]
+    async def thrice(client):
+        return [await client.attempt("GET", "/", headers={}) for _ in range(3)]
 
-    broken, later = asyncio.run(twice())
-    assert isinstance(broken, Answer)
-    assert broken.status == 500
-    assert later == Later("answered 503", 7.0)
+    (refused, *later), _ = spoken(service, thrice)
+    assert isinstance(refused, Answer)
+    assert (refused.status, refused.code) == (404, "not_found")
+    assert later == [Later("answered 500"), Later("answered 503", 7.0)]
+
+
+def test_where_nobody_listens_the_system_says_so(talking):
+    service = talking((200, {}, 1))
+    service.__exit__()
+
+    async def once(client):
+        return await client.attempt("GET", "/", headers={})
+
+    later, traffic = spoken(service, once)
+    assert later == Later("Connection refused")
+    assert traffic.failed == {"Connection refused": 1}
 
 
 def test_waits_double_up_to_half_a_minute_beyond_what_was_asked(monkeypatch):
@@ -91,14 +119,15 @@ def test_waits_double_up_to_half_a_minute_beyond_what_was_asked(monkeypatch):
         assert 2 + 0.9 * most < max(waits) <= 2 + most
 
 
-def test_a_list_is_read_page_after_page():
+def test_a_list_is_read_page_after_page(talking):
     pages = [{"items": [{"n": 1}, {"n": 2}], "next_cursor": "c"}, {"items": [{"n": 3}], "next_cursor": None}]
-    client, asked = talking([httpx2.Response(200, json=page) for page in pages])
+    service = talking(*((200, {}, page) for page in pages))
 
-    async def everything():
+    async def everything(client):
         read = client.pages("/v1/moves", headers={}, random=Random(1), query={"since": "now"})
         return [item["n"] async for item in read]
 
-    assert asyncio.run(everything()) == [1, 2, 3]
-    assert [request.url.params.get("cursor") for request in asked] == [None, "c"]
-    assert {request.url.params["since"] for request in asked} == {"now"}
+    assert spoken(service, everything)[0] == [1, 2, 3]
+    asked = [parse_qs(urlsplit(request.path).query) for request in service.requests]
+    assert [each.get("cursor") for each in asked] == [None, ["c"]]
+    assert all(each["since"] == ["now"] for each in asked)

@@ -10,10 +10,10 @@ import pytest
 
 from simulators import client as patience
 from simulators import phone as phones
-from simulators.client import Client
+from simulators.client import Client, Keys
 from simulators.crowd import make_crowd
-from simulators.phone import Keys
 from simulators.walks import Sighting, Walk, WalkPing
+from simulators.wire import Heard
 
 HEARD = (Sighting("u", 1, 2, -60),)
 
@@ -57,15 +57,23 @@ def hurried(monkeypatch):
     monkeypatch.setattr(phones, "LOOKS_FOR_S", (0.0, 0.0))
 
 
+class Wire:
+    def __init__(self, service):
+        self.service = service
+
+    async def request(self, method, path, headers, content):
+        answer = self.service(httpx2.Request(method, f"http://s{path}", headers=headers, content=content))
+        return Heard(answer.status_code, dict(answer.headers), answer.content, 1.0)
+
+
 def walked(service, walk):
     async def everything():
-        async with httpx2.AsyncClient(transport=httpx2.MockTransport(service), base_url="http://s") as http:
-            crowd = make_crowd(
-                [walk], "run", client=Client(http), keys=Keys("pk", "sk"), on_answer=lambda *_: None
-            )
-            await crowd.phones[0].run(time.time())
-            await crowd.finish()
-            return crowd.record
+        crowd = make_crowd(
+            [walk], "run", client=Client(Wire(service)), keys=Keys("pk", "sk"), on_answer=lambda *_: None
+        )
+        await crowd.phones[0].run(time.time())
+        await crowd.finish()
+        return crowd.record
 
     return asyncio.run(everything())
 

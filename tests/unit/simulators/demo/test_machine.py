@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
+from simulators.client import Keys
 from simulators.demo.machine import Child, Machine, MachineError, free_port, stop
 from simulators.demo.secrets_file import SecretsFile
-from simulators.phone import Keys
 
 SLEEPS = [sys.executable, "-c", "import time; time.sleep(60)"]
 
