@@ -7,6 +7,7 @@ from simulators.commands import converting, generating, locating, replaying, tra
 COMMANDS = (
     generating.generate,
     generating.generate_site,
+    generating.radio_statistics,
     locating.locate,
     converting.convert,
     replaying.replay,

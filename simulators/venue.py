@@ -41,7 +41,9 @@ class Beacon:
 class Venue:
     """`floors`: id -> body of its PUT. `zones`, `beacons`: FeatureCollections as their imports take them.
 
-    `survey`: walks as a survey's POST takes them; none where the beacons' places are known.
+    `survey`: walks as a survey's POST takes them; none where the beacons' places are known. `hours`: of the site's PUT;
+    none where it is always open. `walls`: a FeatureCollection of lines and polygons that stop people and weaken radio,
+    with the properties floor and loss_db; None where nobody drew any.
     """
 
     id: str
@@ -51,6 +53,8 @@ class Venue:
     zones: dict[str, Any]
     beacons: dict[str, Any]
     survey: tuple[dict[str, Any], ...] = ()
+    hours: tuple[dict[str, Any], ...] = ()
+    walls: dict[str, Any] | None = None
 
     def floors_upward(self) -> list[str]:
         return sorted(self.floors, key=lambda floor: (self.floors[floor]["level"], floor))

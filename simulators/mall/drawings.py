@@ -20,10 +20,9 @@ def write_plans(site: Path) -> None:
         site / "zones.geojson",
         [room_feature(site.name, floor, room) for floor in plan.FLOORS for room in plan.ROOMS],
     )
-    outline = _box(0, 0, plan.WIDTH_M, plan.DEPTH_M)
     for number, floor in enumerate(plan.FLOORS, start=1):
         properties = {"name": floor, "category": "floor", "floor_num": number}
-        whole = {"type": "Feature", "geometry": outline, "properties": properties}
+        whole = {"type": "Feature", "geometry": outline(), "properties": properties}
         write_features(site / f"floor-{floor}.geojson", [whole, *(plan_feature(room) for room in plan.ROOMS)])
 
 
@@ -36,6 +35,13 @@ def room_feature(site: str, floor: str, room: plan.Room) -> dict[str, Any]:
 def plan_feature(room: plan.Room) -> dict[str, Any]:
     properties = {"name": _name(room), "category": room.kind}
     return {"type": "Feature", "geometry": _room_box(room), "properties": properties}
+
+
+def outline(
+    west: float = 0, south: float = 0, east: float = plan.WIDTH_M, north: float = plan.DEPTH_M
+) -> dict[str, Any]:
+    """Of a floor, or another box of the plan."""
+    return _box(west, south, east, north)
 
 
 def _name(room: plan.Room) -> str:

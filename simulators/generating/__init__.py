@@ -1,0 +1,1 @@
+"""Traces of shoppers who do not exist: `beacon-sim generate` (docs/simulator.md, docs/radio.md)."""

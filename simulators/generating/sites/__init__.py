@@ -1,0 +1,1 @@
+"""Places to walk in: built in, or read from what the service's imports take."""
