@@ -9,7 +9,8 @@ from typing import Any
 
 from simulators.client import Traffic
 from simulators.demo.reading import Decision, Move
-from simulators.record import Record, SentPing, percentile
+from simulators.demo.witness import SentPing, Witness
+from simulators.replaying.record import Record
 
 MOVES = ("entered", "dwelled", "exited")
 
@@ -33,16 +34,14 @@ def summary_of(record: Record, moves: Sequence[Move], decisions: Sequence[Decisi
     by_type = Counter(move.type for move in moves)
     reasons = Counter(reason for decision in decisions for reason in decision.reasons.values())
     return {
-        "pings": len(record.pings),
-        "accepted": record.count("accepted"),
-        "late": record.count("late"),
-        "duplicate": record.count("duplicate"),
-        "rejected": dict(sorted(record.rejected.items())),
+        "pings": record.judged,
+        **{status: record.verdicts.get(status, 0) for status in ("accepted", "late", "duplicate")},
+        "rejected": dict(sorted(record.reasons.items())),
         "moves": {kind: by_type[kind] for kind in MOVES},
         "decisions": dict(sorted(reasons.items())),
         "offers": sum(decision.campaign is not None for decision in decisions),
-        "p50_ms": round(percentile(record.latencies_ms, 0.50), 1),
-        "p99_ms": round(percentile(record.latencies_ms, 0.99), 1),
+        "p50_ms": round(record.answered.percentile(0.50), 1),
+        "p99_ms": round(record.answered.percentile(0.99), 1),
     }
 
 
@@ -87,20 +86,23 @@ def open_stays(moves: Iterable[Move]) -> int:
     return counted["entered"] - counted["exited"]
 
 
-def faults(
-    record: Record, traffic: Traffic, moves: Sequence[Move], decisions: Sequence[Decision]
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """What the service itself lists of the run."""
+
+    moves: Sequence[Move]
+    decisions: Sequence[Decision]
+
+
+def faults(record: Record, planned: int, traffic: Traffic, witness: Witness, lists: Lists) -> list[str]:
     """A sentence for everything that should not have been; none means that all went well."""
-    won = {decision.decision_id for decision in decisions if decision.campaign}
-    unknown_moves = record.event_ids - {move.event_id for move in moves}
-    unknown_offers = record.offers.keys() - won
+    won = {decision.decision_id for decision in lists.decisions if decision.campaign}
+    unknown_moves = witness.event_ids - {move.event_id for move in lists.moves}
+    unknown_offers = witness.offers - won
     checks = (
-        (
-            len(record.pings) != record.planned,
-            f"{record.planned} pings sent, {len(record.pings)} got a verdict",
-        ),
+        (record.judged != planned, f"{planned} pings planned, {record.judged} got a verdict"),
         (traffic.server_errors > 0, f"{traffic.server_errors} answers were server errors"),
-        (not moves, "nobody moved: no zone was entered"),
+        (not lists.moves, "nobody moved: no zone was entered"),
         (not won, "no offer was made"),
         (
             bool(unknown_moves),

@@ -7,7 +7,6 @@ from random import Random
 from typing import Any
 
 from simulators.client import Client, bearer
-from simulators.phone import iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class Reader:
 
     async def items(self, path: str, since: datetime) -> list[dict[str, Any]]:
         pages = self.client.pages(
-            path, headers=bearer(self.secret_key), random=Random(path), query={"since": iso(since)}
+            path, headers=bearer(self.secret_key), random=Random(path), query={"since": since.isoformat()}
         )
         return [item async for item in pages if (item["installation_id"] or "").startswith(f"{self.run}-")]
 

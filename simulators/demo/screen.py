@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rich.console import Console, Group
 from rich.layout import Layout
@@ -15,7 +15,6 @@ from rich.text import Text
 
 from simulators.demo.judging import Agreement
 from simulators.demo.story import Story
-from simulators.record import Record, percentile
 
 PLAIN_STATUS_EVERY_S = 10
 PLAIN_LINES_A_SECOND = 3  # what a reader of a log can follow; all is counted all the same
@@ -30,10 +29,20 @@ class Floor:
     zones: Mapping[str, str]
 
 
+class Standing(NamedTuple):
+    """How far a run is. `progress` from 0 to 1; latencies in milliseconds."""
+
+    judged: int
+    planned: int
+    p50_ms: float
+    p99_ms: float
+    progress: float
+
+
 class Screen(Protocol):
     def say(self, line: str) -> None: ...
     def tell(self, line: str) -> None: ...
-    def refresh(self, story: Story, record: Record, progress: float) -> None: ...
+    def refresh(self, story: Story, standing: Standing) -> None: ...
     def close(self) -> None: ...
 
 
@@ -55,10 +64,10 @@ class PlainScreen:
         if lines < PLAIN_LINES_A_SECOND:
             self.say(line)
 
-    def refresh(self, story: Story, record: Record, progress: float) -> None:
+    def refresh(self, story: Story, standing: Standing) -> None:
         if time.monotonic() - self.status_at >= PLAIN_STATUS_EVERY_S:
             self.status_at = time.monotonic()
-            self.say(f"--- {progress:.0%}: {status_of(story, record)}")
+            self.say(f"--- {standing.progress:.0%}: {status_of(story, standing)}")
 
     def close(self) -> None:
         pass
@@ -78,18 +87,18 @@ class LiveScreen:
     def tell(self, line: str) -> None:
         """The story keeps its lines; they are drawn at the next refresh."""
 
-    def refresh(self, story: Story, record: Record, progress: float) -> None:
+    def refresh(self, story: Story, standing: Standing) -> None:
         if self.live is None:
             self.live = Live(console=self.console, screen=True, auto_refresh=False)
             self.live.start()
-        self.live.update(self.drawn(story, record, progress), refresh=True)
+        self.live.update(self.drawn(story, standing), refresh=True)
 
     def close(self) -> None:
         if self.live is not None:
             self.live.stop()
             self.live = None
 
-    def drawn(self, story: Story, record: Record, progress: float) -> Layout:
+    def drawn(self, story: Story, standing: Standing) -> Layout:
         layout = Layout()
         layout.split_column(Layout(name="top"), Layout(name="bottom", size=3))
         layout["top"].split_row(Layout(name="zones", ratio=1), Layout(name="feed", ratio=3))
@@ -97,7 +106,7 @@ class LiveScreen:
         height = max(1, self.console.size.height - 5)
         feed = Group(*(coloured(line) for line in list(story.lines)[-height:]))
         layout["feed"].update(Panel(feed, title="moves, offers, and why others lost"))
-        layout["bottom"].update(Panel(f"{progress:.0%}  {status_of(story, record)}"))
+        layout["bottom"].update(Panel(f"{standing.progress:.0%}  {status_of(story, standing)}"))
         return layout
 
 
@@ -124,12 +133,11 @@ def coloured(line: str) -> Text:
     return Text(line, style=style, no_wrap=True, overflow="ellipsis")
 
 
-def status_of(story: Story, record: Record) -> str:
+def status_of(story: Story, standing: Standing) -> str:
     moves = ", ".join(f"{story.moves[kind]} {kind}" for kind in ("entered", "dwelled", "exited"))
-    p50, p99 = (percentile(record.latencies_ms, share) for share in (0.5, 0.99))
     return (
-        f"{len(record.pings)} of {record.planned} pings | {moves} | {story.offers} offers | "
-        f"p50 {p50:.0f} ms, p99 {p99:.0f} ms"
+        f"{standing.judged} of {standing.planned} pings | {moves} | {story.offers} offers | "
+        f"p50 {standing.p50_ms:.0f} ms, p99 {standing.p99_ms:.0f} ms"
     )
 
 

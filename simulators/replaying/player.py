@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -75,6 +75,7 @@ class Player:
     stage: Stage = field(init=False)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     despaired: str = ""  # why it was given up
+    settle: Callable[[], Awaitable[None]] | None = None  # what is waited for after the last line, instead
 
     def __post_init__(self) -> None:
         self.stage = Stage(self.clock, self.names, self.manner, self.record)
@@ -166,7 +167,7 @@ class Player:
     async def _finish(self, lanes: Lanes) -> None:
         """All that waits is answered, timers are waited for, everybody looks once more for offers and goes home."""
         await lanes.done()
-        await lanes.pause(self.means.settle_s)
+        await (self.settle() if self.settle is not None else lanes.pause(self.means.settle_s))
         stage = self.stage
         while not self.stopping.is_set():
             stage.catch_up(math.inf)

@@ -10,6 +10,7 @@ from pathlib import Path
 from simulators.client import Client, Keys
 from simulators.replaying.clock import Times, TraceClock, now_s
 from simulators.replaying.differences import differences
+from simulators.replaying.errands import Onlooker
 from simulators.replaying.expectations import Expectations, as_expected, encoded, what_came
 from simulators.replaying.names import Names
 from simulators.replaying.player import PLAY_FAULTS, Means, Place, Player
@@ -69,6 +70,7 @@ class Replay:
     header: Header
     lines: Lines[Line]
     stopped: Stopped | None
+    onlooker: Onlooker | None = None
 
     @classmethod
     def opened(cls, order: Order, screen: Screen) -> "Replay":
@@ -117,6 +119,7 @@ class Replay:
             ),
             clock=clock,
             record=self.stopped.record if self.stopped else Record(),
+            onlooker=self.onlooker,
         )
         if self.stopped is not None and order.resumes is not None:
             go_on(order.resumes, player, self.stopped)

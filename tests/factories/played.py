@@ -72,8 +72,9 @@ def bought(customer, seconds, **more):
 
 def trace(path, *lines):
     lines = sorted(lines, key=lambda line: line.at)
-    ends_at = lines[-1].at if lines else BEGINS_AT
-    write_trace(path, Header(made_by="a test", begins_at=BEGINS_AT, ends_at=ends_at), lines)
+    begins_at = min([BEGINS_AT, *(line.at for line in lines)])
+    ends_at = max([BEGINS_AT, *(line.at for line in lines)])
+    write_trace(path, Header(made_by="a test", begins_at=begins_at, ends_at=ends_at), lines)
     return path
 
 
@@ -91,11 +92,12 @@ def order(path, url, keys=None, **how):
     )
 
 
-def played(order, meanwhile=None):
-    """The outcome, and the replay. `meanwhile(replay, task)` runs beside it."""
+def played(order, meanwhile=None, onlooker=None):
+    """The outcome. `meanwhile(task)` runs beside it."""
 
     async def everything():
         replay = Replay.opened(order, Screen(Console(file=io.StringIO())))
+        replay.onlooker = onlooker
         task = asyncio.create_task(replay.run())
         beside = asyncio.create_task(meanwhile(task)) if meanwhile else None
         outcome = await task

@@ -1,13 +1,15 @@
 """The count at the end: what happened, how often the zone was right, and every fault in a sentence."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from simulators.client import Traffic
-from simulators.demo.judging import Agreement, agreement, faults, open_stays, summary_of
+from simulators.demo.judging import Agreement, Lists, agreement, faults, open_stays, summary_of
 from simulators.demo.reading import Decision, Move
-from simulators.record import Record, SentPing, percentile
+from simulators.demo.witness import SentPing, Witness
+from simulators.replaying.record import Record
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -24,21 +26,31 @@ def decision(number, campaign, **reasons):
     return Decision(f"d{number}", "i1", "entered", "s/a", NOON, campaign, reasons)
 
 
-def record_of(*pings, planned=None):
-    record = Record(planned=len(pings) if planned is None else planned)
-    for seconds, status, truth in pings:
-        record.answered(SentPing("i1", at(seconds), status, truth), ["no_location_consent"])
+def pings_of(*pings):
+    return [SentPing("i1", at(seconds), status, truth) for seconds, status, truth in pings]
+
+
+def record_of(*statuses):
+    record = Record(planned=len(statuses))
+    for status in statuses:
+        record.verdict(status, ["no_location_consent"])
     return record
 
 
+def witness_of(event_ids=(), offers=()):
+    return Witness({}, lambda *_: None, event_ids=set(event_ids), offers=set(offers))
+
+
 MOVES = [move("entered", "s/a", 2), move("entered", "s/b", 5), move("exited", "s/b", 8)]
-GOOD = record_of((3, "accepted", "s/a"), (4, "duplicate", None), (5, "rejected", None))
+GOOD = record_of("accepted", "duplicate", "rejected")
 
 
 def test_the_summary_counts_moves_reasons_and_offers():
-    GOOD.latencies_ms[:] = [3.0, 1.0, 2.0]
+    record = record_of("accepted", "duplicate", "rejected")
+    for ms in (3.0, 1.0, 2.0):
+        record.answered.add(ms)
     decisions = [decision(1, "x", y="cap", z="daypart"), decision(2, None, y="cap")]
-    assert summary_of(GOOD, MOVES, decisions) == {
+    assert summary_of(record, MOVES, decisions) == {
         "pings": 3, "accepted": 1, "late": 0, "duplicate": 1, "rejected": {"no_location_consent": 1},
         "moves": {"entered": 2, "dwelled": 0, "exited": 1},
         "decisions": {"cap": 2, "daypart": 1}, "offers": 1, "p50_ms": 2.0, "p99_ms": 3.0,
@@ -54,7 +66,7 @@ def test_a_phone_agrees_where_the_zone_that_it_entered_last_is_the_true_one():
         (9, "accepted", None),  # nobody knows
         (9, "duplicate", "s/b"),  # not judged
     ]
-    found = agreement(record_of(*pings).pings, MOVES, {"s/a": 1.0, "s/b": 9.0})
+    found = agreement(pings_of(*pings), MOVES, {"s/a": 1.0, "s/b": 9.0})
     assert found == Agreement(judged=4, right=3)
     assert found.share == 0.75
 
@@ -62,44 +74,38 @@ def test_a_phone_agrees_where_the_zone_that_it_entered_last_is_the_true_one():
 def test_of_zones_entered_together_the_smallest_counts():
     together = [move("entered", "s/shop", 2), move("entered", "s/aisle", 2), move("entered", "s/floor", 2)]
     areas = {"s/shop": 5.0, "s/aisle": 1.0, "s/floor": 9.0}
-    assert agreement(record_of((3, "accepted", "s/aisle")).pings, together, areas).right == 1
+    assert agreement(pings_of((3, "accepted", "s/aisle")), together, areas).right == 1
 
 
 def test_stays_that_were_not_left_are_open():
     assert open_stays(MOVES) == 1
 
 
+def faults_found(**change):
+    good = {"planned": 3, "traffic": Traffic(), "moves": MOVES, "decisions": [decision(1, "x")]}
+    good |= {"witness": witness_of()} | change
+    lists = Lists(good["moves"], good["decisions"])
+    return faults(GOOD, good["planned"], good["traffic"], good["witness"], lists)
+
+
 def test_all_went_well_when_there_is_nothing_to_say():
-    assert faults(GOOD, Traffic(), MOVES, [decision(1, "x")]) == []
+    assert faults_found() == []
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"record": record_of((1, "accepted", None), planned=2)}, "2 pings sent, 1 got a verdict"),
-        (
-            {"traffic": Traffic(statuses=Traffic().statuses.__class__({503: 2, 200: 9}))},
-            "2 answers were server",
-        ),
+        ({"planned": 4}, "4 pings planned, 3 got a verdict"),
+        ({"traffic": Traffic(statuses=Counter({503: 2, 200: 9}))}, "2 answers were server"),
         ({"moves": []}, "nobody moved"),
         ({"decisions": [decision(1, None, y="cap")]}, "no offer"),
     ],
 )
 def test_each_fault_is_a_sentence(change, sentence):
-    good = {"record": GOOD, "traffic": Traffic(), "moves": MOVES, "decisions": [decision(1, "x")]}
-    (told,) = faults(**(good | change))
+    (told,) = faults_found(**change)
     assert sentence in told
 
 
 def test_what_phones_were_told_must_be_in_the_service_own_lists():
-    record = record_of((1, "accepted", None))
-    record.event_ids.add("made-up")
-    record.offers["made-up"] = {}
-    told = faults(record, Traffic(), MOVES, [decision(1, "x")])
-    assert len(told) == 2
-
-
-@pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.99, 99), (1.0, 100), (0.0, 1)])
-def test_percentiles_are_values_that_occurred(share, value):
-    assert percentile(range(1, 101), share) == value
-    assert percentile([], share) == 0.0
+    assert len(faults_found(witness=witness_of(event_ids=["made-up"], offers=["made-up"]))) == 2
+    assert faults_found(witness=witness_of(event_ids=[MOVES[0].event_id], offers=["d1"])) == []
