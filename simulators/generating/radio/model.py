@@ -67,7 +67,7 @@ def slabs_db(count: int) -> float:
 def survives(transmitters: Floats) -> Floats:
     """The share of packets that get through where so many beacons are heard: neither lost nor two at a time.
 
-    Two collide if they begin within a packet's length of one another on the same channel (ALOHA): 10 beacons: 0.98,
+    Two collide if they begin within a packet's length of one another on the same channel (ALOHA): 10 beacons: 0.99,
     100: 0.86, before what is lost anyway.
     """
     return np.asarray(
@@ -76,7 +76,7 @@ def survives(transmitters: Floats) -> Floats:
 
 
 def drowned(level_dbm: Floats, draws: np.random.Generator) -> NDArray[np.bool_]:
-    """Which packets are too faint for the noise that they meet: at -60 dBm none, at -75 every fifth, at -90
+    """Which packets are too faint for the noise that they meet: at -60 dBm none, at -75 every fourth, at -90
     every second, at -100 nearly all.
     """
     floor_dbm = SENSITIVITY_DBM + SENSITIVITY_SPREAD_DB * draws.standard_normal(
