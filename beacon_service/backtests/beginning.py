@@ -40,8 +40,12 @@ SNAPSHOT = """
 SELECT id, taken_at FROM snapshots WHERE taken_at <= %(at)s::timestamptz ORDER BY taken_at DESC LIMIT 1
 """
 MERGES = """
-SELECT seq, (body ->> 'from')::bigint, (body ->> 'to')::bigint, (body ->> 'installation')::bigint, body ->> 'from_id'
-FROM changes WHERE kind = 'merge' AND body ? 'from' AND now >= %(since)s::timestamptz ORDER BY seq
+SELECT seq, (c.body ->> 'from')::bigint, (c.body ->> 'to')::bigint, (c.body ->> 'installation')::bigint,
+    c.body ->> 'from_id', seq <= coalesce(r.last_seq, 0)
+FROM changes AS c
+LEFT JOIN snapshot_rows AS r
+    ON r.snapshot_id = %(snapshot)s::bigint AND r.kind = 'customer' AND r.key = c.body ->> 'to'
+WHERE c.kind = 'merge' AND c.body ? 'from' AND now >= %(since)s::timestamptz ORDER BY seq
 """
 NAMES = "SELECT key, id, erased_at IS NOT NULL FROM customers WHERE key = ANY(%(keys)s::bigint[])"
 ROWS = """
@@ -93,6 +97,7 @@ class Merge(NamedTuple):
     target: int
     installation: int
     origin_id: str | None
+    is_over: bool  # by the beginning
 
 
 class Snapshot(NamedTuple):
@@ -106,15 +111,19 @@ class Beginning:
 
     connection: Connection
     snapshot: Snapshot | None
-    merges: dict[int, Merge] = field(default_factory=dict)  # by the customer that is no more
+    merges: dict[int, Merge] = field(default_factory=dict)  # to come, by the customer that will be no more
+    gone: dict[int, int] = field(default_factory=dict)  # who was no more by then, and since which step
 
     @classmethod
     def before(cls, connection: Connection, at: datetime) -> Beginning:
         """The latest there is at or before `at`."""
         (rows,) = round_trip(connection, [Statement(SNAPSHOT, {"at": at})])
         found = cls(connection, Snapshot(*rows[0]) if rows else None)
-        (merges,) = round_trip(connection, [Statement(MERGES, {"since": found.since})])
-        found.merges = {one.origin: one for one in (Merge(*row) for row in merges)}
+        asked = {"since": found.since, "snapshot": found.snapshot.id if found.snapshot else None}
+        (rows,) = round_trip(connection, [Statement(MERGES, asked)])
+        merges = [Merge(*row) for row in rows]
+        found.merges = {one.origin: one for one in merges if not one.is_over}
+        found.gone = {one.origin: one.seq for one in merges if one.is_over}
         return found
 
     @property
@@ -134,7 +143,8 @@ class Beginning:
         names |= {key: name for key, name, _ in rows}
         found = _Rows.of(self._rows(keys))
         ledgers = self._ledgers({key: found.upto[key] for key in found.customers}) if found.customers else {}
-        return [
+        gone = [Person(_nobody(key, ""), Memory(), upto=self.gone[key]) for key in keys if key in self.gone]
+        return gone + [
             found.person(key, name or f"{ANONYMOUS}{key}", ledgers.get(key, ()))
             for key, name in names.items()
         ]
@@ -248,7 +258,7 @@ class _Rows:
     def person(self, key: int, name: str, ledger: Iterable[LedgerGrant]) -> Person:
         told = self.customers.get(key)
         if told is None:
-            return Person(Customer(key, name, name.startswith(ANONYMOUS), {}, marketing=False), Memory())
+            return Person(_nobody(key, name), Memory())
         customer = Customer(
             key,
             told.get("id", name),
@@ -261,6 +271,10 @@ class _Rows:
         )
         memory = msgspec.convert(told["memory"], Memory)
         return Person(customer, memory, tuple(self.phones[key]), tuple(ledger), self.upto[key])
+
+
+def _nobody(key: int, name: str) -> Customer:
+    return Customer(key, name, name.startswith(ANONYMOUS), {}, marketing=False)
 
 
 def _phone(key: int, customer: int, told: Mapping[str, Any]) -> Installation:

@@ -59,5 +59,5 @@ class Comparison:
             self.same += 1
 
     def _told(self, difference: Difference) -> Difference:
-        self.fields.update(difference.fields or (["lost"] if difference.after is None else ["gained"]))
+        self.fields.update(list(difference.fields) or ["lost" if difference.after is None else "gained"])
         return difference

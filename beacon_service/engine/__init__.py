@@ -27,7 +27,7 @@ from beacon_service.engine.model import (
     Told,
     World,
 )
-from beacon_service.engine.settle import MOST_ROUNDS, Given, settle
+from beacon_service.engine.settle import MOST_ROUNDS, Given, answered, settle
 
 __all__ = [
     "CODE_VERSION",
@@ -44,6 +44,7 @@ __all__ = [
     "Tick",
     "Told",
     "World",
+    "answered",
     "ask",
     "choose",
     "follow",

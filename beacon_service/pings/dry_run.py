@@ -9,9 +9,8 @@ import msgspec
 from beacon_service.campaigns.codes import coded
 from beacon_service.campaigns.decision import Decision
 from beacon_service.campaigns.moment import Memory, Moment
-from beacon_service.campaigns.shared import Shared
 from beacon_service.db import Connection, Statement, round_trip
-from beacon_service.engine import MOST_ROUNDS, Catalogue, World, ask
+from beacon_service.engine import Catalogue, World, answered, ask
 from beacon_service.errors import Invalid, NotFound, fault
 from beacon_service.ids import derived_uuid
 from beacon_service.pings import loading
@@ -69,18 +68,7 @@ def _settled(
     connection: Connection, catalogue: Catalogue, world: World, moment: Moment, now: datetime
 ) -> Decision:
     """As `settle` does it: asked again with what is claimed, until nothing more is."""
-    shared, lock = Shared({}), TallyLocks(connection)
-    decision = ask(catalogue, world, moment, now, shared)
-    claimed = dict(shared.claimed)
-    for round_number in range(1, MOST_ROUNDS + 1):
-        if not claimed:
-            break
-        shared = Shared(lock(claimed), final=round_number == MOST_ROUNDS)
-        decision = ask(catalogue, world, moment, now, shared)
-        if shared.claimed.keys() <= claimed.keys():
-            break
-        claimed |= shared.claimed
-    return decision
+    return answered(lambda shared: ask(catalogue, world, moment, now, shared), TallyLocks(connection))
 
 
 def _with_attributes(world: World, customer_key: int, attributes: Mapping[str, Any]) -> World:

@@ -30,7 +30,9 @@ def decide_due(connection: Connection, given: Given, only: int | None = None) ->
     locks = TallyLocks(connection), CodeTaker(connection, given.now)
     told, memories = settle(given, loaded.world, followed, *locks)
     version = given.catalogue.version
-    ticks = [(phone.customer_key, _body(cause, version)) for (phone, _), cause in zip(due, causes, strict=True)]
+    ticks = [
+        (phone.customer_key, _body(cause, version)) for (phone, _), cause in zip(due, causes, strict=True)
+    ]
     saved = save_results(given, told, memories, [None] * len(due))
     over = waiting_store.end([waiting for _, waiting in due])
     finish(connection, [saving.save_ticks(ticks, {}, now=given.now), *saved, over])

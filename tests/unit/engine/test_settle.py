@@ -60,3 +60,20 @@ def test_of_whom_nothing_is_known_after_all_rounds_it_is_said_that_nothing_is_le
     assert decision.campaign is None
     assert set(decision.reasons.values()) == {Reason.BUDGET.value}
     assert len(locks.rounds) == MOST_ROUNDS
+
+
+def test_what_was_looked_at_on_the_way_and_does_not_matter_in_the_end_is_not_told():
+    """Between two rounds the locks are given back, and another's offer may expire: the first has room again."""
+
+    class ChangingLocks(Locks):
+        def __call__(self, charges):
+            found = super().__call__(charges)
+            self.used = {"budget:spent-0:total": 6}
+            return found
+
+    campaigns = spent(0), spent(1)
+    in_one_round, in_two = Locks(**{"budget:spent-0:total": 6}), ChangingLocks()
+    told = settled(in_two, *campaigns)
+    assert told == settled(in_one_round, *campaigns)
+    assert [len(locks.rounds) for locks in (in_one_round, in_two)] == [1, 2]
+    assert told.reasons == {"spent-1": Reason.OUTRANKED.value}
