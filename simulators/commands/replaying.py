@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 
 from simulators.client import Keys, ServiceError
@@ -160,6 +161,7 @@ def replay(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
             times=times,
             connections=connections,
             patience_s=patience,
+            hurries=click.get_current_context().get_parameter_source("speed") is not ParameterSource.DEFAULT,
             keeps=resume_file or resume or Path(f"{trace.name}.resume"),
             resumes=resume,
             expected=expected,

@@ -36,6 +36,7 @@ class TraceClock(Struct):
     trace_s: list[float]
     wall_s: list[float]
     shift_s: float | None = None  # with kept times
+    inner_slope: float = 1.0  # what lies within a ping must be told alike whenever it is sent
 
     @classmethod
     def begun(
@@ -48,17 +49,14 @@ class TraceClock(Struct):
                 raise ValueError("its header does not say when it ends, so its times cannot be kept")
             lasts_s = (ends_s - begins_s) / speed if speed is not None else 0.0
             clock.shift_s = now_s + lasts_s - ends_s
+        else:
+            clock.inner_slope = clock.slope
         return clock
 
     @property
     def slope(self) -> float:
         """Seconds of the wall that a second of the trace takes."""
         return FASTEST_SLOPE if self.speed is None else 1 / self.speed
-
-    @property
-    def inner_slope(self) -> float:
-        """The same for what lies within a ping, which must be told alike whenever it is sent."""
-        return 1.0 if self.shift_s is not None else self.slope
 
     def due_s(self, trace_s: float) -> float:
         return 0.0 if self.speed is None else self.wall_of(trace_s)

@@ -146,7 +146,10 @@ def read_stopped(path: Path, header: Header) -> Stopped:
 
 
 def go_on(path: Path, player: Player, stopped: Stopped) -> None:
-    """Puts everybody and all that was still to be done where it was. The time between is left out."""
+    """Puts everybody and all that was still to be done where it was. The time between is left out.
+
+    The speed may be another from here on.
+    """
     stage = player.stage
     player.place.line, player.place.trace_s = stopped.line, stopped.trace_s
     player.clock.goes_on(stopped.trace_s, now_s())

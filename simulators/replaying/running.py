@@ -31,7 +31,10 @@ from simulators.wire import Connections
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `resumes`: the file of a replay that goes on; `keeps`: where one is kept if it is stopped."""
+    """What was asked for. `resumes`: the file of a replay that goes on; `keeps`: where one is kept if it is stopped.
+
+    `hurries`: whether the speed was asked for, so that a replay that goes on takes it over.
+    """
 
     trace: Path
     keys: Keys
@@ -41,6 +44,7 @@ class Order:
     connections: int
     patience_s: float
     keeps: Path
+    hurries: bool = False
     resumes: Path | None = None
     expected: Expectations | None = None
     writes_expected: Path | None = None
@@ -123,6 +127,7 @@ class Replay:
         )
         if self.stopped is not None and order.resumes is not None:
             go_on(order.resumes, player, self.stopped)
+            clock.speed = order.speed if order.hurries else clock.speed
         return player
 
     async def _play(self, player: Player) -> str:
