@@ -61,8 +61,11 @@ class PutCustomer(_Action, frozen=True):
 
 
 class TellEvent(_Action, frozen=True):
+    """`drawn`: by us, and not of the trace."""
+
     customer_id: str
     event: dict[str, Any]
+    drawn: bool = False
 
 
 Action: TypeAlias = (

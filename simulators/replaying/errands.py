@@ -20,6 +20,7 @@ from simulators.replaying.actions import (
 from simulators.replaying.clock import iso, now_s
 from simulators.replaying.gateway import Gateway
 from simulators.replaying.lanes import Lane
+from simulators.replaying.people import PURCHASE
 from simulators.replaying.phone import Phone
 from simulators.replaying.record import Record, count
 from simulators.replaying.telling import ToldPing
@@ -43,6 +44,7 @@ class Errands:
     record: Record
     offer: Offer
     goes_home: Callable[[Lane, Phone], None]
+    buys: Callable[[Phone], bool]  # a purchase of the trace: whether it happens now, too
     customer_done: Callable[[str], Any]  # awaited: nothing is out or waiting for that customer
     onlooker: Onlooker | None = None
     gateway: Gateway | None = None
@@ -52,7 +54,7 @@ class Errands:
         """Several are reports of one phone."""
         first = some[0]
         if isinstance(first, PutCustomer | TellEvent):
-            return await self._for_customer(first)
+            return None if self._does_not_happen(lane, first) else await self._for_customer(first)
         assert lane.phone is not None, "only phones do all else"
         if lane.phone.refused:
             return None  # told once, when it was refused
@@ -103,13 +105,11 @@ class Errands:
         body = {"customer_id": action.customer_id}
         answer = await self.client.attempt("POST", path, headers=self.secret(), body=body)
         if isinstance(answer, Answer) and answer.ok:
-            phone.customer_id = action.customer_id
+            phone.customer_id, phone.known = action.customer_id, True
         return self._unless_refused(answer, f"identifying {phone.told_name}")
 
     async def _tell(self, lane: Lane, phone: Phone, some: Sequence[Tell]) -> Later | None:
         pings = [ping for one in some for ping in one.pings]
-        if not lane.failures:
-            self.record.late.add(max(0.0, now_s() - some[0].due_s) * 1000)
         if self.gateway is not None:
             answer = await self.gateway.report(phone.told_name, pings)
         else:
@@ -121,6 +121,8 @@ class Errands:
             answer = await self.client.attempt("POST", "/v1/pings", headers=self.own(phone), body=body)
         if isinstance(answer, Later):
             return answer
+        if not lane.failures:
+            self.record.late.add(max(0.0, (now_s() - some[0].due_s) * 1000 - answer.took_ms))
         if not answer.ok:
             self.record.problem(
                 f"{len(pings)} pings of {phone.told_name} were answered {answer.status}: {words_of(answer)}"
@@ -186,6 +188,11 @@ class Errands:
                 return self._unless_refused(answer, f"redeeming a code of {action.campaign}")
             self.shared_codes.add(action.campaign)
         return await self._tell_outcome(phone, TellOutcome(action.decision_id, action.campaign, "redeemed"))
+
+    def _does_not_happen(self, lane: Lane, action: PutCustomer | TellEvent) -> bool:
+        if not isinstance(action, TellEvent) or action.drawn or lane.phone is None or lane.failures:
+            return False
+        return action.event.get("type") == PURCHASE and not self.buys(lane.phone)
 
     async def _for_customer(self, action: PutCustomer | TellEvent) -> Later | None:
         path = f"/v1/customers/{action.customer_id}"

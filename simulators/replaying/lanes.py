@@ -54,6 +54,7 @@ class Lanes:
     given_up: Callable[[Lane, Action, Later], None]
     emptied: Callable[[Lane], None]
     gather: bool = False
+    most_at_once: int = MOST_AT_ONCE  # pings
     random: Random = field(default_factory=Random)
     waiting: int = 0
     size: int = 0
@@ -128,7 +129,7 @@ class Lanes:
             if not isinstance(action, Tell) or abs(action.ahead_s - first.ahead_s) > 1.0:
                 break
             pings, size = pings + len(action.pings), size + action.size
-            if some and (pings > MOST_AT_ONCE or size > MOST_BYTES_AT_ONCE):
+            if some and (pings > self.most_at_once or size > MOST_BYTES_AT_ONCE):
                 break
             some.append(action)
         return some

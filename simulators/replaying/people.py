@@ -14,6 +14,7 @@ from simulators.traces.model import Response
 MEDIAN_AMOUNT = 25.0
 SPREAD = 0.7
 CURRENCY = "EUR"
+PURCHASE = "purchase"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +46,23 @@ def reactions(response: Response | None, seed: int, installation_id: str, number
         yield Reaction("dismissed", looks_s + acts_s)
 
 
-def purchase(
-    response: Response, seed: int, installation_id: str, visit: int, *, offered: bool
-) -> float | None:
-    """What they pay on this visit, if they buy at all. `offered`: an offer came to their phone on it.
+def adds_purchase(response: Response, seed: int, installation_id: str, visit: int) -> float | None:
+    """What they pay, if an offer made them buy on a visit on which they would not have.
 
-    Whoever would buy without an offer also does with one where that is no less likely: one draw decides both.
+    The trace has the purchases that happen without offers, a share `buy` of the visits. With an offer it is to be
+    `buy_if_offered`: of the others, (buy_if_offered - buy) / (1 - buy) buy too. 0.40 to 0.50: one in six of them.
     """
+    added = response.buy_if_offered - response.buy
+    if added <= 0:
+        return None
     random = Random(f"{seed}/{installation_id}/visit/{visit}")
-    share = response.buy_if_offered if offered else response.buy
-    if random.random() >= share:
+    if random.random() >= added / (1 - response.buy):
         return None
     return round(MEDIAN_AMOUNT * random.lognormvariate(0.0, SPREAD), 2)
+
+
+def leaves_out_purchase(response: Response, seed: int, installation_id: str, visit: int) -> bool:
+    """Whether an offer kept them from a purchase of the trace: where it makes people buy less, that many do not."""
+    lost = response.buy - response.buy_if_offered
+    random = Random(f"{seed}/{installation_id}/visit/{visit}")
+    return lost > 0 and random.random() < lost / response.buy

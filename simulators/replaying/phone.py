@@ -25,9 +25,12 @@ class Phone(Struct, omit_defaults=True, array_like=True):
     on_visit: bool = False  # it reported since it came
     response: Response | None = None
     last_s: float = 0.0  # of its last line, in the trace's time
-    looks_at_s: float = 0.0  # into the inbox, not before
+    in_use: bool = False  # the app is open
+    looks_at_s: float = 0.0  # while it is: into the inbox, not before
     offers: int = 0
     visits: int = 0
+    known: bool = False  # it was said whose it is
+    bought: bool = False  # on this visit
     offer: tuple[str, str] | None = None  # decision and campaign: the last one that came on this visit
     shown: dict[str, bool] = {}
     moved: dict[str, bool] = {}
@@ -42,7 +45,7 @@ class Phone(Struct, omit_defaults=True, array_like=True):
 
     def forget(self) -> None:
         """What matters only to who is there."""
-        self.told, self.moved, self.looks_at_s = {}, {}, 0.0
+        self.told, self.moved, self.in_use = {}, {}, False
 
 
 def _is_news(recent: dict[str, bool], name: str) -> bool:

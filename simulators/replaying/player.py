@@ -11,7 +11,7 @@ from simulators.replaying.actions import Action, Tell
 from simulators.replaying.clock import TraceClock, now_s
 from simulators.replaying.errands import Errands, Onlooker
 from simulators.replaying.gateway import Gateway
-from simulators.replaying.lanes import Lane, Lanes
+from simulators.replaying.lanes import MOST_AT_ONCE, Lane, Lanes
 from simulators.replaying.names import Names, NameTooLongError
 from simulators.replaying.record import Record
 from simulators.replaying.stage import GONE_AFTER_S, Manner, PlayError, Stage
@@ -32,7 +32,7 @@ FIRST_LINE = 2  # the header is the first
 SAME_S = 0.001
 
 # What is wrong with the trace or with how it is to be played.
-PLAY_FAULTS = (PlayError, NameTooLongError, TraceError)
+PLAY_FAULTS = (PlayError, TraceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,7 @@ class Player:
             record=self.record,
             offer=stage.offered,
             goes_home=stage.goes_home,
+            buys=stage.buys,
             customer_done=stage.customer_done,
             onlooker=self.onlooker,
             gateway=gateway,
@@ -126,6 +127,7 @@ class Player:
             given_up=self._given_up,
             emptied=stage.emptied,
             gather=gateway is not None,
+            most_at_once=min(MOST_AT_ONCE, means.batch or MOST_AT_ONCE),
         )
         for lane in [*stage.people.lanes(), *stage.customers.values()]:
             stage.lanes.go_on(lane)
@@ -144,7 +146,10 @@ class Player:
                 await asyncio.sleep(0)
             self.clock.played(trace_s, now_s())
             self.stage.people.let_go(trace_s - GONE_AFTER_S)
-            self.stage.take(line, number)
+            try:
+                self.stage.take(line, number)
+            except NameTooLongError as error:
+                raise PlayError(f"line {number}: {error}") from None
             self.place.line, self.place.trace_s = number, trace_s
 
     async def _skip(self, number: int, trace_s: float) -> None:

@@ -24,7 +24,14 @@ from simulators.replaying.attendance import Attendance
 from simulators.replaying.clock import TraceClock, iso, now_s
 from simulators.replaying.lanes import Lane, Lanes
 from simulators.replaying.names import Names
-from simulators.replaying.people import CURRENCY, Reaction, purchase, reactions
+from simulators.replaying.people import (
+    CURRENCY,
+    PURCHASE,
+    Reaction,
+    adds_purchase,
+    leaves_out_purchase,
+    reactions,
+)
 from simulators.replaying.phone import Phone
 from simulators.replaying.record import Record
 from simulators.replaying.telling import told_ping
@@ -102,16 +109,17 @@ class Stage:
             for ping in line.pings
         )
         self.lanes.add(lane, Tell(pings, told_ahead_s, self.clock.due_s(at_s) or now_s()))
-        if self.manner.looks and line.pings[-1].get("foreground") is not False:
-            self._look_now_and_then(lane, phone)
+        if self.manner.looks:
+            self._look_in_use(lane, phone, line.pings[-1].get("foreground") is not False)
 
-    def _look_now_and_then(self, lane: Lane, phone: Phone) -> None:
+    def _look_in_use(self, lane: Lane, phone: Phone, in_use: bool) -> None:
+        """Into the inbox when the app is opened, and now and then while it is open."""
         assert self.manner.inbox_every_s is not None, "asked before"
+        opened, phone.in_use = in_use and not phone.in_use, in_use
         now = now_s()
-        if phone.looks_at_s and now >= phone.looks_at_s:
-            self.lanes.add(lane, LookInbox())
-        if now >= phone.looks_at_s:
+        if opened or (in_use and now >= phone.looks_at_s):
             phone.looks_at_s = now + self.manner.inbox_every_s
+            self.lanes.add(lane, LookInbox())
 
     def _brand(self, line: Identified | CustomerTold | EventTold, at_s: float, number: int) -> None:
         """What the brand's systems say; of a customer whose phone is known in that phone's lane, to keep order."""
@@ -162,25 +170,39 @@ class Stage:
                 self.lanes.add(lane, LookInbox())
             self.lanes.add(lane, GoHome())
 
+    def buys(self, phone: Phone) -> bool:
+        """Whether a purchase of the trace happens now too; few are kept from it by an offer that came."""
+        if phone.offer is not None and phone.response is not None and phone.known:
+            visit = phone.visits + 1
+            if leaves_out_purchase(phone.response, self.manner.seed, phone.name, visit):
+                return False
+        phone.bought = True
+        return True
+
     def goes_home(self, lane: Lane, phone: Phone) -> None:
-        """Past the tills: whether they buy is known once all offers of the visit came."""
+        """Past the tills. Whether an offer made them buy is known once all offers of the visit came.
+
+        A till knows whom the brand knows: of others the trace has no purchases, to which these would be added.
+        """
         offer, phone.offer = phone.offer, None
+        bought, phone.bought = phone.bought, False
         phone.visits += 1
-        if phone.response is None or not phone.customer_id or not self.manner.may_speak_for_brand:
+        if offer is None or bought or phone.response is None or not phone.known:
             return
-        amount = purchase(
-            phone.response, self.manner.seed, phone.name, phone.visits, offered=offer is not None
-        )
+        amount = adds_purchase(phone.response, self.manner.seed, phone.name, phone.visits)
         if amount is None:
             return
-        event_id = self.names.of_event(f"{phone.name}-visit-{phone.visits}")
-        event: dict[str, Any] = {"event_id": event_id, "type": "purchase", "at": iso(now_s())}
-        event |= {"amount": amount, "currency": CURRENCY}
-        if offer is not None:
-            event["decision_id"] = offer[0]
-            self.record.offered(offer[1], "").bought += 1
+        event: dict[str, Any] = {
+            "event_id": self.names.of_event(f"{phone.name}-visit-{phone.visits}"),
+            "type": PURCHASE,
+            "at": iso(now_s()),
+            "amount": amount,
+            "currency": CURRENCY,
+            "decision_id": offer[0],
+        }
+        self.record.offered(offer[1], "").bought += 1
         self.record.purchases += 1
-        self.lanes.add(lane, TellEvent(phone.customer_id, event))
+        self.lanes.add(lane, TellEvent(phone.customer_id, event, drawn=True))
 
     def offered(self, phone: Phone, decision: Mapping[str, Any]) -> None:
         """An offer came to a phone, for the first time."""

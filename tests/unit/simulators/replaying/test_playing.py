@@ -144,6 +144,7 @@ def test_ids_stay_as_they_are_where_the_run_has_no_name(play, service):
 
 def test_a_name_that_becomes_too_long_is_told_so(play):
     outcome = play(registered("a" * 62))
+    assert outcome.fault.startswith("line 2: run-aaaa")
     assert "name the run more shortly" in outcome.fault
 
 
@@ -159,27 +160,76 @@ def test_without_a_response_only_what_the_app_does_by_itself_is_reported(play, s
 
 def test_people_answer_offers_as_the_trace_says(play, service):
     service.offers_to["run-anna"] = [offer(1, code="WD-1")]
-    outcome = play(registered(), response(view=1, click=1, redeem=1, buy_if_offered=1), report(1))
+    who = [registered(), identified("anna", "c"), response(view=1, click=1, redeem=1, buy_if_offered=1)]
+    outcome = play(*who, report(1))
     assert [body["type"] for body in service.sent("/v1/outcomes")] == ["delivered", "viewed", "clicked"]
     (till,) = [each for each in service.requests if each.path == "/v1/codes/WD-1:redeem"]
     assert till.headers["authorization"] == "Bearer sk"
-    (paid,) = service.sent("/v1/customers/anonymous-run-anna/events")
+    (paid,) = service.sent("/v1/customers/run-c/events")
     assert paid["events"][0]["type"] == "purchase"
     assert paid["events"][0]["decision_id"] == "d1"
     wine = outcome.record.offers["wine"]
     assert (wine.outcomes["redeemed"], wine.bought, outcome.record.purchases) == (1, 1, 1)
 
 
-def test_who_does_not_click_may_dismiss_and_who_gets_no_offer_may_buy(play, service):
+def test_who_looks_and_does_not_click_may_dismiss(play, service):
     service.offers_to["run-anna"] = [offer(1)]
-    people = [registered(name) for name in ("anna", "bob")]
-    answers = [response("anna", view=1, dismiss=1, buy_if_offered=0, buy=1), response("bob", buy=1)]
-    outcome = play(*people, *answers, report(1), report(1, name="bob"))
+    play(registered(), response(view=1, dismiss=1), report(1))
     assert [body["type"] for body in service.sent("/v1/outcomes")] == ["delivered", "viewed", "dismissed"]
-    assert service.sent("/v1/customers/anonymous-run-anna/events") == []
-    (paid,) = service.sent("/v1/customers/anonymous-run-bob/events")
-    assert "decision_id" not in paid["events"][0]
-    assert outcome.record.purchases == 1
+
+
+def purchases(service):
+    """Of the customers c0, c1, ...: those of the trace, and those that offers added."""
+    told = [
+        event for each in service.requests if each.path.endswith("/events") for event in each.body["events"]
+    ]
+    added = [event["event_id"] for event in told if "decision_id" in event]
+    return [event["event_id"] for event in told if "decision_id" not in event], added
+
+
+def shoppers(service, many, offered=True, buys=lambda _number: False, **shares):
+    """Known customers who come once each; some of them buy without any offer."""
+    for number in range(many):
+        name, second = f"p{number}", number / 10
+        if offered:
+            service.offers_to[f"run-{name}"] = [offer(number)]
+        yield registered(name, second)
+        yield identified(name, f"c{number}", second)
+        yield response(name, second, **shares)
+        yield report(second + 0.01, name=name)
+        if buys(number):
+            yield bought(f"c{number}", second + 0.02, event_id=f"order-{number}")
+
+
+def test_an_offer_makes_buy_as_many_more_as_the_trace_says(play, service):
+    lines = shoppers(service, 400, buys=lambda number: number % 2 == 0, buy=0.5, buy_if_offered=0.7)
+    outcome = play(*lines)
+    told, added = purchases(service)
+    assert len(told) == 200
+    assert 55 < len(added) < 105  # of the other 200, 0.2 / 0.5
+    assert outcome.record.purchases == len(added) == outcome.record.offers["wine"].bought
+    assert not {f"run-order-{number}" for number in range(400)} & set(added)
+
+
+def test_an_offer_that_puts_people_off_keeps_some_from_buying(play, service):
+    play(*shoppers(service, 400, buys=lambda number: number % 2 == 0, buy=0.5, buy_if_offered=0.25))
+    told, added = purchases(service)
+    assert 75 < len(told) < 125  # half of 200
+    assert added == []
+
+
+def test_without_offers_people_buy_what_they_bought(play, service):
+    shares = {"buy": 0.5, "buy_if_offered": 1.0}
+    play(*shoppers(service, 40, offered=False, buys=lambda number: number % 2 == 0, **shares))
+    told, added = purchases(service)
+    assert sorted(told) == sorted(f"run-order-{number}" for number in range(0, 40, 2))
+    assert added == []
+
+
+def test_a_till_does_not_know_who_never_logged_in(play, service):
+    service.offers_to["run-anna"] = [offer(1)]
+    play(registered(), response(view=1, buy_if_offered=1), report(1))
+    assert purchases(service) == ([], [])
 
 
 def test_a_code_that_everybody_is_given_is_redeemed_as_an_outcome_and_asked_for_once(tmp_path):
@@ -214,6 +264,16 @@ def test_an_offer_that_comes_in_answer_and_inbox_counts_once(tmp_path):
         outcome = played(order(path, service.url, inbox_every_s=0.001))
         assert outcome.record.made == 2
         assert len(service.sent("/v1/outcomes")) == 2
+
+
+def test_the_inbox_is_looked_into_when_the_app_is_opened_and_once_more_at_the_end(play, service):
+    def in_hand(number, foreground):
+        return report(number, ping(f"p{number}", number, foreground=foreground))
+
+    hands = (False, True, True, False, True)
+    play(registered(), *(in_hand(n, hand) for n, hand in enumerate(hands, start=1)), inbox_every_s=60.0)
+    asked = [each.path.split("/")[-1] for each in service.requests[1:]]
+    assert asked == ["pings", "pings", "inbox", "pings", "pings", "pings", "inbox", "inbox"]
 
 
 def test_the_same_seed_draws_the_same_people(tmp_path):
@@ -382,9 +442,18 @@ def test_a_gateway_tells_right_times_for_phones_with_wrong_clocks(play, service)
 # Who is there
 
 
-def test_a_phone_that_was_silent_for_long_goes_and_keeps_its_token_until_it_comes_again(play, service):
-    lines = [registered(), response(buy=1), report(1), registered("bob", 5000), report(5001), report(9000)]
-    outcome = play(*lines, speed=10_000.0)
-    assert len([each for each in service.requests if each.path == "/v1/installations/run-anna"]) == 1
-    assert outcome.record.verdicts == {"accepted": 3}
-    assert outcome.record.purchases == 3  # one a visit
+def test_a_phone_that_was_silent_for_long_goes_and_keeps_its_token_until_it_comes_again(tmp_path):
+    def answer(asked):
+        if asked.path == "/v1/pings" and asked.body["installation_id"] == "run-anna":
+            service.offers_to["run-anna"] = [offer(len(service.requests))]
+        return service.usual(asked)
+
+    lines = [registered(), identified("anna", "c"), response(buy_if_offered=1), report(1), report(2)]
+    lines += [registered("bob", 5000), report(5001), report(9000)]
+    with SmallService(answer) as service:
+        outcome = played(order(trace(tmp_path / "a.jsonl", *lines), service.url, speed=10_000.0))
+        registrations = [each.path for each in service.requests if each.method == "PUT"]
+        assert registrations == ["/v1/installations/run-anna", "/v1/installations/run-bob"]
+        assert outcome.record.verdicts == {"accepted": 4}
+        visits = [event.removeprefix("run-anna-visit-") for event in purchases(service)[1]]
+        assert visits == ["1", "2", "3"]
