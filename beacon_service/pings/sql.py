@@ -269,14 +269,19 @@ ORDER BY due.due_at, c.key
 FOR UPDATE OF c SKIP LOCKED
 """
 
-# What is due for nobody any more; what others hold is looked at again.
+# What is due for nobody any more; what others hold is looked at again. Phone and moment are read as of one instant, and
+# the moment must still be the same when it is locked: both may just have been handed over to another customer.
 END_VAIN = f"""
 WITH due AS MATERIALIZED (
     SELECT key, customer_key, installation_key, body FROM waiting
-    WHERE due_at <= %(now)b::timestamptz ORDER BY due_at LIMIT %(most)b::bigint FOR UPDATE SKIP LOCKED
+    WHERE due_at <= %(now)b::timestamptz ORDER BY due_at LIMIT %(most)b::bigint
+), vain AS MATERIALIZED (
+    SELECT key, customer_key, installation_key FROM due WHERE NOT EXISTS (SELECT FROM {_ITS_PHONE} AS phone)
 )
-DELETE FROM waiting USING due
-WHERE waiting.key = due.key AND NOT EXISTS (SELECT FROM {_ITS_PHONE} AS phone)
+DELETE FROM waiting WHERE key IN (
+    SELECT w.key FROM vain JOIN waiting w USING (key, customer_key, installation_key)
+    FOR UPDATE OF w SKIP LOCKED
+)
 """
 
 END_WAITING = "DELETE FROM waiting WHERE key = ANY(%(keys)b::uuid[])"

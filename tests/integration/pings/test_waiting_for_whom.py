@@ -371,6 +371,26 @@ class TestTheLook:
             assert rows_read(both, statement, most=50) < 50 * 20
 
 
+    def test_what_is_handed_over_in_that_moment_is_not_in_vain(self, both):
+        """The look has begun, and knows the phone under its former customer, when a merge is committed."""
+        gate, table = "(SELECT pg_advisory_xact_lock_shared(77)) AS gate, waiting", "FROM waiting\n"
+        assert sql.END_VAIN.count(table) == 1
+        look = sql.END_VAIN.replace(table, f"FROM {gate}\n").replace(")b", ")s")
+        params = {"now": both.clock.now() + timedelta(seconds=60), "most": 50}
+        with both.connect() as barrier:
+            barrier.execute("SELECT pg_advisory_xact_lock(77)")
+            with meanwhile(lambda: change_nothing(both, look, params)):
+                change(both, "UPDATE customers SET anonymous = true WHERE id = 'anna'")
+                ask(both, "POST", "/v1/installations/phone/identify", {"customer_id": "carla"})
+                barrier.rollback()
+        assert waiting(both) == ["later", "thanks"]
+
+
+def change_nothing(shop, query, params):
+    with shop.connect() as connection:
+        assert connection.execute(query, params).rowcount == 0
+
+
 def rows_read(shop, statement, most):
     """All rows that any part of the plan produced or threw away."""
     params = {"lock": 1, "now": shop.clock.now(), "most": most, "only": None}
