@@ -54,6 +54,9 @@ MOST_SHOPPERS, MOST_DAYS = 1_000_000, 366
     "--in-hand", is_flag=True, help="Everybody looks at the app all the time: as many pings as can be."
 )
 @click.option(
+    "--hurried", is_flag=True, help="All come at once and are gone after two minutes, for demonstrations."
+)
+@click.option(
     "-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="NAME.jsonl or NAME.jsonl.gz."
 )
 @click.option(
@@ -71,6 +74,7 @@ def generate(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
     first: datetime,
     every_s: int,
     in_hand: bool,
+    hurried: bool,
     out: Path | None,
     site_to: Path | None,
 ) -> None:
@@ -81,7 +85,7 @@ def generate(  # noqa: PLR0913, PLR0917 - a command's options are its arguments
         raise click.UsageError("name the file to write with --out, or a folder with --write-site")
     if out is not None:
         _refuse_out(out)
-    crowd = Crowd(seed, shoppers, first.date(), days, every_s, in_hand)
+    crowd = Crowd(seed, shoppers, first.date(), days, every_s, in_hand, hurried)
     try:
         read = read_site(site_from) if site_from else Read(BUILT_IN[site or ""](seed), ())
         if site_to is not None:
@@ -109,10 +113,10 @@ def _refuse_out(out: Path) -> None:
 def _made_by(site: str | None, site_from: Path | None, crowd: Crowd) -> str:
     """The command that makes it again; of a folder its name, since paths are nobody's business."""
     where = f"--site {site}" if site else f"--site-from {site_from.name if site_from else ''}"
-    hand = " --in-hand" if crowd.in_hand else ""
+    flags = " --in-hand" * crowd.in_hand + " --hurried" * crowd.hurried
     return (
         f"beacon-sim generate {where} --seed {crowd.seed} --shoppers {crowd.shoppers} --days {crowd.days} "
-        f"--date {crowd.first} --ping-every {crowd.every_s}{hand}"
+        f"--date {crowd.first} --ping-every {crowd.every_s}{flags}"
     )[:1_024]
 
 

@@ -34,9 +34,11 @@ class Request:
     pings: tuple[int, ...]
 
 
-def requests_of(measured_s: Sequence[float], draws: np.random.Generator) -> list[Request]:
-    """In order of time. `measured_s`: when each ping was measured, in order."""
-    offline = _offline(measured_s, draws)
+def requests_of(measured_s: Sequence[float], draws: np.random.Generator, scale: float = 1.0) -> list[Request]:
+    """In order of time. `measured_s`: when each ping was measured, in order. `scale`: how long it takes for a hanging
+    request to be given up, and for a network to be back, beside the usual.
+    """
+    offline = _offline(measured_s, draws, scale)
     sent: list[Request] = []
     with_next: list[int] = []
     for number, at_s in enumerate(measured_s):
@@ -51,7 +53,7 @@ def requests_of(measured_s: Sequence[float], draws: np.random.Generator) -> list
         if chance < LOST_SHARE:
             with_next.append(number)
         elif chance < LOST_SHARE + HANGING_SHARE:
-            sent.append(Request(leaves_s + float(draws.uniform(*HANGS_S)), (number,)))
+            sent.append(Request(leaves_s + scale * float(draws.uniform(*HANGS_S)), (number,)))
         else:
             sent += _heap(leaves_s, [*with_next, number], draws)
             with_next = []
@@ -63,8 +65,10 @@ def requests_of(measured_s: Sequence[float], draws: np.random.Generator) -> list
     return sorted(sent, key=lambda request: request.at_s)
 
 
-def _offline(measured_s: Sequence[float], draws: np.random.Generator) -> tuple[float, float] | None:
-    without, lasts_s = draws.random() < OFFLINE_SHARE, float(draws.uniform(*OFFLINE_S))
+def _offline(
+    measured_s: Sequence[float], draws: np.random.Generator, scale: float
+) -> tuple[float, float] | None:
+    without, lasts_s = draws.random() < OFFLINE_SHARE, scale * float(draws.uniform(*OFFLINE_S))
     if not without or not measured_s:
         return None
     begins_s = float(draws.uniform(measured_s[0], measured_s[-1]))

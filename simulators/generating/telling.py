@@ -15,7 +15,7 @@ from simulators.generating.phones import Attending, attend
 from simulators.generating.reporting import requests_of
 from simulators.generating.truth import NOWHERE, Trail, ZoneIndex
 from simulators.generating.walking.terrain import Terrain
-from simulators.generating.walking.visit import Visit
+from simulators.generating.walking.visit import Pace, Visit
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,6 +57,7 @@ class Teller:
     stems: dict[str, list[bytes]]
     every_s: int
     in_hand: bool
+    pace: Pace
 
     def lines(self, outing: Outing) -> Iterator[Told]:
         """In order of time."""
@@ -136,7 +137,7 @@ class Teller:
 
     def _reports(self, outing: Outing, pings: "list[Measured]") -> Iterator[Told]:
         person = outing.person
-        requests = requests_of([ping.at_s for ping in pings], outing.draws)
+        requests = requests_of([ping.at_s for ping in pings], outing.draws, self.pace.scale)
         sent_s = np.array([request.at_s for request in requests], dtype=np.float64)
         at, clocks = spelling.instants(sent_s), spelling.instants(sent_s + person.phone.ahead_s)
         for number, request in enumerate(requests):

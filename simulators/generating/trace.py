@@ -24,7 +24,7 @@ from simulators.generating.sites.place import place_of
 from simulators.generating.telling import REGISTERS_BEFORE_S, Outing, Teller, Told
 from simulators.generating.truth import ZoneIndex
 from simulators.generating.walking.terrain import Terrain, terrain_of
-from simulators.generating.walking.visit import Errand, draw_speed_m_s, make_visit
+from simulators.generating.walking.visit import HURRIED, USUAL, Errand, Pace, make_visit
 from simulators.traces.files import truth_beside
 from simulators.traces.model import Header, TruthHeader
 from simulators.traces.packed import written
@@ -34,11 +34,16 @@ Floats = NDArray[np.float64]
 
 # Of a day's people, so many at most have been here before: a shop where nobody is new learns nothing.
 MOST_AGAIN_SHARE = 0.7
+# With a visit that lasts no longer than a minute and a half, all are gone after two.
+HURRIED_WITHIN_S = 25.0
 
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """What is to be made up: `shoppers` a day on `days` days from `first` on, a ping every `every_s` seconds."""
+    """What is to be made up: `shoppers` a day on `days` days from `first` on, a ping every `every_s` seconds.
+
+    `in_hand`: everybody uses the app all the time. `hurried`: all come within half a minute of opening, and hurry.
+    """
 
     seed: int
     shoppers: int
@@ -46,6 +51,11 @@ class Crowd:
     days: int = 1
     every_s: int = 10
     in_hand: bool = False
+    hurried: bool = False
+
+    @property
+    def pace(self) -> Pace:
+        return HURRIED if self.hurried else USUAL
 
 
 @dataclass(slots=True)
@@ -94,7 +104,7 @@ def make_world(venue: Venue, crowd: Crowd) -> World:
         for platform in ("android", "ios")
     }
     ear = Ear(ether, storey_heights_m(place), ranged)
-    teller = Teller(terrain, ear, ZoneIndex(place), stems, crowd.every_s, crowd.in_hand)
+    teller = Teller(terrain, ear, ZoneIndex(place), stems, crowd.every_s, crowd.in_hand, crowd.pace)
     return World(terrain, teller, crowd, popularity_of(len(terrain.goals), crowd.seed))
 
 
@@ -181,16 +191,17 @@ def _counted(lines: Iterator[Told], tally: Tally) -> Iterator[Told]:
 
 def _coming(world: World, day: OpenDay) -> list[Coming]:
     """Who comes that day, in order of arrival: those who come again, then new ones until there are enough."""
-    seed, shoppers = world.crowd.seed, world.crowd.shoppers
+    crowd = world.crowd
+    seed, shoppers = crowd.seed, crowd.shoppers
     coming: list[Coming] = []
     people = 0
     for sketch in world.regulars:
         if people + sketch.size <= MOST_AGAIN_SHARE * shoppers and sketch.comes_on(seed, day.number):
-            coming.append(Coming(_arrival_s(seed, sketch, day), sketch, sketch.size, day))
+            coming.append(Coming(_arrival_s(crowd, sketch, day), sketch, sketch.size, day))
             people += sketch.size
     for sketch in sketched(seed, day.number, shoppers - people):
         members = min(sketch.size, shoppers - people)
-        coming.append(Coming(_arrival_s(seed, sketch, day), sketch, members, day))
+        coming.append(Coming(_arrival_s(crowd, sketch, day), sketch, members, day))
         people += members
         # Of a party that was cut short some never registered; it does not come again.
         if sketch.comes_again and members == sketch.size:
@@ -198,11 +209,13 @@ def _coming(world: World, day: OpenDay) -> list[Coming]:
     return sorted(coming, key=lambda each: (each.at_s, each.sketch))
 
 
-def _arrival_s(seed: int, sketch: Sketch, day: OpenDay) -> float:
+def _arrival_s(crowd: Crowd, sketch: Sketch, day: OpenDay) -> float:
     """Those who come again come at about their hour; before the first or after the last nobody comes."""
+    if crowd.hurried:
+        return day.opens_s + sketch.usual * HURRIED_WITHIN_S
     if not sketch.comes_again:
         return day.arrival_s(sketch.usual)
-    beside = sketch.draws(seed, DAY, day.number, 1).normal(0, USUAL_HOUR_SPREAD)
+    beside = sketch.draws(crowd.seed, DAY, day.number, 1).normal(0, USUAL_HOUR_SPREAD)
     quantile = abs(sketch.usual + beside)
     return day.arrival_s(min(quantile, max(0.0, 2 - quantile)))
 
@@ -217,9 +230,9 @@ def _outings(world: World, coming: Coming) -> Iterator[Outing]:
     errand = Errand(
         begins_s=coming.at_s,
         closes_s=coming.day.closes_s,
-        speed_m_s=draw_speed_m_s(draws),
         buys=any(buys),
         liking=party.favours,
+        pace=world.crowd.pace,
     )
     visit = make_visit(world.terrain, errand, draws)
     for person, its_draws, buying in list(zip(party.people, own, buys, strict=True))[: coming.members]:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,8 @@ Ints = NDArray[np.int64]
 
 FLIGHT_S = 14.0  # an escalator, stepping on and off included
 IN_HOUSE, ON_STREET = True, False
+
+Spot = tuple[int, int]  # a storey and a node of its net
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Walker:
         """By the shortest way, floor by floor, by the stairs that lie nearest."""
         while self.storey != storey:
             upward = storey > self.storey
-            flight, foot, head = self._next_flight(upward=upward)
+            flight, foot, head = self._next_flight(self.storey, self.node, upward=upward)
             self._along(foot, pace)
             self._climb(flight.lower + 1 if upward else flight.lower, head)
         self._along(node, pace)
@@ -104,11 +107,17 @@ class Walker:
         self.now_s += lasts_s
         self._stand(self.corners[-1][1:3], IN_HOUSE)
 
-    def way_m(self, storey: int, node: int) -> float:
-        """How far it is; a floor counts as fifty metres, since nobody likes stairs."""
-        if storey == self.storey:
-            return float(self.net.distance_m[self.node, node])
-        return 50.0 * abs(storey - self.storey)
+    def far_s(self, *spots: Spot) -> float:
+        """How long it takes from here to one spot after the other."""
+        return sum(self._between_s(one, other) for one, other in pairwise([(self.storey, self.node), *spots]))
+
+    def _between_s(self, one: Spot, other: Spot) -> float:
+        took_s = 0.0
+        while one[0] != other[0]:
+            flight, foot, head = self._next_flight(*one, upward=other[0] > one[0])
+            took_s += FLIGHT_S + float(self.terrain.nets[one[0]].distance_m[one[1], foot]) / self.speed_m_s
+            one = (flight.lower + 1 if other[0] > one[0] else flight.lower, head)
+        return took_s + float(self.terrain.nets[one[0]].distance_m[one[1], other[1]]) / self.speed_m_s
 
     @property
     def net(self) -> Net:
@@ -120,13 +129,14 @@ class Walker:
             np.array(at_s), np.array(x), np.array(y), np.array(storey), np.array(inside), np.array(heading)
         )
 
-    def _next_flight(self, *, upward: bool) -> tuple[Flight, int, int]:
-        flights = self.terrain.flights[self.storey if upward else self.storey - 1]
+    def _next_flight(self, storey: int, node: int, *, upward: bool) -> tuple[Flight, int, int]:
+        """The nearest, with its node on this storey and that on the next one."""
         ends = [
             (each, each.lower_node, each.upper_node) if upward else (each, each.upper_node, each.lower_node)
-            for each in flights
+            for each in self.terrain.flights[storey if upward else storey - 1]
         ]
-        return min(ends, key=lambda end: (self.net.distance_m[self.node, end[1]], end[1]))
+        distance_m = self.terrain.nets[storey].distance_m
+        return min(ends, key=lambda end: (distance_m[node, end[1]], end[1]))
 
     def _along(self, node: int, pace: float) -> None:
         for following in self.net.way(self.node, node)[1:]:

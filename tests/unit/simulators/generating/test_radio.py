@@ -137,6 +137,12 @@ def test_crossings_are_those_of_the_geometry(corners):
         assert not crosses((a, b), np.array([float(c)]), np.array([float(d)]), line)[0, 0]
 
 
+def test_who_stands_still_hears_a_beacon_on_three_channels_each_as_before(monkeypatch):
+    monkeypatch.setattr(model, "READING_DB", 0.0)
+    heard = listen(ether_of(corridor(), 1), standing(15), 0.0, np.random.default_rng(2))
+    assert 1 < len(set(heard.rssi_dbm.tolist())) <= model.CHANNELS
+
+
 def test_who_stands_still_hears_the_same_again_and_who_walks_does_not():
     ether = ether_of(corridor(), 1)
     still, walking = (

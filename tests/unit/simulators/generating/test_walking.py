@@ -15,7 +15,7 @@ from simulators.generating.sites.place import place_of
 from simulators.generating.sites.roles import Role
 from simulators.generating.walking.net import BESIDE_M, net_of
 from simulators.generating.walking.terrain import terrain_of
-from simulators.generating.walking.visit import FASTEST_M_S, Errand, draw_speed_m_s, make_visit
+from simulators.generating.walking.visit import HURRIED, USUAL, Errand, make_visit
 from tests.unit.simulators.generating.test_sites import STORE
 
 DAY_S = 43_200.0
@@ -28,9 +28,9 @@ def terrains():
     return {name: terrain_of(place) for name, place in places.items()}
 
 
-def visit_of(terrain, seed, *, begins_s=0.0, closes_s=DAY_S, buys=True):
+def visit_of(terrain, seed, *, begins_s=0.0, closes_s=DAY_S, buys=True, pace=USUAL):
     draws = np.random.default_rng(seed)
-    errand = Errand(begins_s, closes_s, draw_speed_m_s(draws), buys, np.ones(len(terrain.goals)))
+    errand = Errand(begins_s, closes_s, buys, np.ones(len(terrain.goals)), pace)
     return make_visit(terrain, errand, draws)
 
 
@@ -52,13 +52,13 @@ def test_nobody_walks_through_a_wall(terrains, site, seed, turn, share):
 
 @pytest.mark.parametrize("site", [*BUILT_IN, "demo"])
 @settings(max_examples=8, deadline=None)
-@given(seed=st.integers(0, 2**31))
-def test_nobody_is_faster_than_people_walk_and_time_never_runs_back(terrains, site, seed):
-    way = visit_of(terrains[site], seed).way
+@given(seed=st.integers(0, 2**31), pace=st.sampled_from([USUAL, HURRIED]))
+def test_nobody_is_faster_than_people_walk_and_time_never_runs_back(terrains, site, seed, pace):
+    way = visit_of(terrains[site], seed, pace=pace).way
     took_s = np.diff(way.at_s)
     went_m = np.hypot(np.diff(way.x), np.diff(way.y))
     assert (took_s >= 0).all()
-    assert (went_m <= FASTEST_M_S * took_s + 1e-6).all()
+    assert (went_m <= pace.speeds_m_s[3] * took_s + 1e-6).all()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -106,6 +106,13 @@ def test_who_buys_is_at_a_till_when_paying_and_who_does_not_pays_nowhere(terrain
 def test_where_there_are_no_tills_people_pay_where_they_stopped_last(terrains):
     visit = visit_of(terrains["mall"], 3)
     assert visit.pays_s == visit.stops[-1].until_s
+
+
+@pytest.mark.parametrize("site", ["small-shop", "supermarket", "demo"])
+def test_who_hurries_is_out_again_after_a_minute_and_a_half(terrains, site):
+    lasts_s = [visit_of(terrains[site], seed, pace=HURRIED).way.ends_s for seed in range(40)]
+    assert np.mean(np.array(lasts_s) <= HURRIED.visit_s) > 0.9
+    assert max(lasts_s) < 1.5 * HURRIED.visit_s
 
 
 @pytest.mark.parametrize("seed", range(8))
