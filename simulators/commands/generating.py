@@ -14,7 +14,8 @@ from simulators.generating.measuring.recordings import made_up, recorded
 from simulators.generating.measuring.statistics import Figure, figures_of, table_of
 from simulators.generating.sites.built_in import BUILT_IN
 from simulators.generating.sites.files import Read, SiteError, read_site, write_site
-from simulators.generating.trace import Crowd, Tally, write_days
+from simulators.generating.trace import Tally, write_days
+from simulators.generating.world import Crowd
 from simulators.mall.write import SHOPPERS, write_mall
 from simulators.recorded import WalksError
 from simulators.traces.model import TraceError

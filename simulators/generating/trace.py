@@ -6,56 +6,20 @@ import heapq
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from simulators.generating import spelling
-from simulators.generating.hearing import Ear, can_be_ranged
-from simulators.generating.hours import OpenDay, open_day
-from simulators.generating.people import DAY, USUAL_HOUR_SPREAD, Sketch, party_of, popularity_of, sketched
-from simulators.generating.radio.ether import ether_of, storey_heights_m
-from simulators.generating.sites.files import SiteError
-from simulators.generating.sites.place import place_of
-from simulators.generating.telling import REGISTERS_BEFORE_S, Outing, Teller, Told
-from simulators.generating.truth import ZoneIndex
-from simulators.generating.walking.terrain import Terrain, terrain_of
-from simulators.generating.walking.visit import HURRIED, USUAL, Errand, Pace, make_visit
+from simulators.generating.hours import OpenDay
+from simulators.generating.telling import REGISTERS_BEFORE_S, Told
+from simulators.generating.world import Crowd, World, coming_on, make_world, open_days, outings
 from simulators.traces.files import truth_beside
 from simulators.traces.model import Header, TruthHeader
 from simulators.traces.packed import written
 from simulators.venue import Venue
 
-Floats = NDArray[np.float64]
-
-# Of a day's people, so many at most have been here before: a shop where nobody is new learns nothing.
-MOST_AGAIN_SHARE = 0.7
-# With a visit that lasts no longer than a minute and a half, all are gone after two.
-HURRIED_WITHIN_S = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """What is to be made up: `shoppers` a day on `days` days from `first` on, a ping every `every_s` seconds.
-
-    `in_hand`: everybody uses the app all the time. `hurried`: all come within half a minute of opening, and hurry.
-    """
-
-    seed: int
-    shoppers: int
-    first: date
-    days: int = 1
-    every_s: int = 10
-    in_hand: bool = False
-    hurried: bool = False
-
-    @property
-    def pace(self) -> Pace:
-        return HURRIED if self.hurried else USUAL
+Progress = Callable[[float], None]
 
 
 @dataclass(slots=True)
@@ -73,47 +37,12 @@ class Tally:
     guesses: tuple[str, ...] = field(default=())
 
 
-class Coming(NamedTuple):
-    """A party on its way: so many of its people, on that day."""
-
-    at_s: float
-    sketch: Sketch
-    members: int
-    day: OpenDay
-
-
-@dataclass(slots=True)
-class World:
-    """A site with all that is worked out of it once."""
-
-    terrain: Terrain
-    teller: Teller
-    crowd: Crowd
-    popularity: Floats
-    regulars: list[Sketch] = field(default_factory=list)
-
-
-def make_world(venue: Venue, crowd: Crowd) -> World:
-    """Raises SiteError where nobody can walk there."""
-    place = place_of(venue)
-    terrain = terrain_of(place)
-    ether = ether_of(place, crowd.seed)
-    ranged = np.array([can_be_ranged(beacon.identities) for beacon in place.beacons], dtype=np.bool_)
-    stems = {
-        platform: spelling.sighting_stems(place.beacons, ether.told_dbm, android=platform == "android")
-        for platform in ("android", "ios")
-    }
-    ear = Ear(ether, storey_heights_m(place), ranged)
-    teller = Teller(terrain, ear, ZoneIndex(place), stems, crowd.every_s, crowd.in_hand, crowd.pace)
-    return World(terrain, teller, crowd, popularity_of(len(terrain.goals), crowd.seed))
-
-
 def write_days(
     out: Path,
     venue: Venue,
     crowd: Crowd,
     made_by: str,
-    progress: Callable[[float], None] = lambda _share: None,
+    progress: Progress = lambda _share: None,
 ) -> Tally:
     """The trace, and its truth beside it; both appear when all is written."""
     world = make_world(venue, crowd)
@@ -121,7 +50,7 @@ def write_days(
     tally = Tally(guesses=world.terrain.guesses)
     header = Header(
         made_by=made_by,
-        begins_at=datetime.fromtimestamp(days[0].opens_s, UTC),
+        begins_at=datetime.fromtimestamp(days[0].opens_s - REGISTERS_BEFORE_S, UTC),
         sites=(world.terrain.place.id,),
     )
     with ExitStack() as files:
@@ -136,35 +65,24 @@ def write_days(
     return tally
 
 
-def open_days(world: World) -> list[OpenDay]:
-    place, crowd = world.terrain.place, world.crowd
-    found = [open_day(place.hours, place.time_zone, crowd.first, number) for number in range(crowd.days)]
-    days = [day for day in found if day]
-    if not days:
-        raise SiteError(f"{place.id} is closed on all of these days: choose another --date or more --days")
-    return days
-
-
-def merged(
-    world: World, days: list[OpenDay], tally: Tally, progress: Callable[[float], None]
-) -> Iterator[Told]:
+def merged(world: World, days: list[OpenDay], tally: Tally, progress: Progress) -> Iterator[Told]:
     """The lines of all people in order of time; only those who are there are in memory."""
     there: list[tuple[Told, int, Iterator[Told]]] = []
-    outings = 0
+    number = 0
     for done, day in enumerate(days):
-        coming = _coming(world, day)
-        for number, party in enumerate(coming):
+        coming = coming_on(world, day)
+        for place, party in enumerate(coming, start=1):
             yield from _until(there, round((party.at_s - REGISTERS_BEFORE_S) * 1000))
-            for outing in _outings(world, party):
-                outings += 1
+            for outing in outings(world, party):
+                number += 1
                 lines = _counted(world.teller.lines(outing), tally)
                 if (first := next(lines, None)) is not None:
-                    heapq.heappush(there, (first, outings, lines))
+                    heapq.heappush(there, (first, number, lines))
                 tally.visits += 1
                 if outing.first:
                     tally.people += 1
                     tally.effect += outing.person.answers.buy_if_offered - outing.person.answers.buy
-            progress((done + (number + 1) / len(coming)) / len(days))
+            progress((done + place / len(coming)) / len(days))
     yield from _until(there, None)
 
 
@@ -187,55 +105,3 @@ def _counted(lines: Iterator[Told], tally: Tally) -> Iterator[Told]:
                 tally.pings += told.line.count(b'{"ping_id":')
             tally.purchases += told.line.startswith(b'{"kind":"event"')
         yield told
-
-
-def _coming(world: World, day: OpenDay) -> list[Coming]:
-    """Who comes that day, in order of arrival: those who come again, then new ones until there are enough."""
-    crowd = world.crowd
-    seed, shoppers = crowd.seed, crowd.shoppers
-    coming: list[Coming] = []
-    people = 0
-    for sketch in world.regulars:
-        if people + sketch.size <= MOST_AGAIN_SHARE * shoppers and sketch.comes_on(seed, day.number):
-            coming.append(Coming(_arrival_s(crowd, sketch, day), sketch, sketch.size, day))
-            people += sketch.size
-    for sketch in sketched(seed, day.number, shoppers - people):
-        members = min(sketch.size, shoppers - people)
-        coming.append(Coming(_arrival_s(crowd, sketch, day), sketch, members, day))
-        people += members
-        # Of a party that was cut short some never registered; it does not come again.
-        if sketch.comes_again and members == sketch.size:
-            world.regulars.append(sketch)
-    return sorted(coming, key=lambda each: (each.at_s, each.sketch))
-
-
-def _arrival_s(crowd: Crowd, sketch: Sketch, day: OpenDay) -> float:
-    """Those who come again come at about their hour; before the first or after the last nobody comes."""
-    if crowd.hurried:
-        return day.opens_s + sketch.usual * HURRIED_WITHIN_S
-    if not sketch.comes_again:
-        return day.arrival_s(sketch.usual)
-    beside = sketch.draws(crowd.seed, DAY, day.number, 1).normal(0, USUAL_HOUR_SPREAD)
-    quantile = abs(sketch.usual + beside)
-    return day.arrival_s(min(quantile, max(0.0, 2 - quantile)))
-
-
-def _outings(world: World, coming: Coming) -> Iterator[Outing]:
-    """The party's visit, as each of its people walks it."""
-    seed, day = world.crowd.seed, coming.day.number
-    party = party_of(coming.sketch, seed, world.popularity)
-    draws = coming.sketch.draws(seed, DAY, day)
-    own = [person.on_day(day) for person in party.people]
-    buys = [bool(each.random() < person.answers.buy) for person, each in zip(party.people, own, strict=True)]
-    errand = Errand(
-        begins_s=coming.at_s,
-        closes_s=coming.day.closes_s,
-        buys=any(buys),
-        liking=party.favours,
-        pace=world.crowd.pace,
-    )
-    visit = make_visit(world.terrain, errand, draws)
-    for person, its_draws, buying in list(zip(party.people, own, buys, strict=True))[: coming.members]:
-        walked = visit.beside(person.aside_m, person.behind_s)
-        first = coming.sketch.first_day == day
-        yield Outing(person, walked, day, first, buying, its_draws)

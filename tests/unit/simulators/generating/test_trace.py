@@ -18,7 +18,8 @@ from beacon_service.pings.schema import ParsedPing, parse
 from simulators.cli import main
 from simulators.generating.sites.built_in import BUILT_IN
 from simulators.generating.sites.files import write_site
-from simulators.generating.trace import Crowd, Tally, make_world, merged, open_days, write_days
+from simulators.generating.trace import Tally, merged, write_days
+from simulators.generating.world import Crowd, make_world, open_days
 from simulators.traces.files import checked, open_trace, open_truth, truth_beside
 from simulators.traces.model import (
     CustomerTold,
@@ -84,6 +85,10 @@ def test_more_shoppers_leave_the_first_ones_as_they_were(lines, tmp_path):
 def test_lines_and_truth_are_in_order_of_time(lines, truth):
     for each in (lines, truth):
         assert [line.at for line in each] == sorted(line.at for line in each)
+
+
+def test_nothing_is_before_the_trace_begins(day, lines):
+    assert open_trace(day[0])[0].begins_at <= lines[0].at
 
 
 def test_what_was_told_on_the_way_is_what_is_in_the_files(day, lines, truth):
@@ -319,7 +324,7 @@ def test_the_command_writes_a_trace_and_says_what_is_in_it(tmp_path):
     assert "5 visits of 5 people" in result.output
     header, found = open_trace(out)
     assert header.made_by.startswith("beacon-sim generate --site small-shop --seed 3 --shoppers 5 --days 1")
-    assert (header.sites, header.begins_at) == (("small-shop",), datetime(2026, 3, 2, 8, tzinfo=UTC))
+    assert (header.sites, header.begins_at) == (("small-shop",), datetime(2026, 3, 2, 7, 59, 57, tzinfo=UTC))
     assert sum(isinstance(line, Registered) for line in found) == 5
 
 
