@@ -16,6 +16,8 @@ LONGEST_LINE_BYTES = 4_000_000
 _BUFFER_BYTES = 1 << 18
 TOLD_EVERY_LINES = 2_000
 _PACKED = b"\x1f\x8b"
+# What reading a file may raise: it is not there, it ends too early, it is packed wrongly.
+UNREADABLE = (OSError, EOFError, zlib.error)
 
 
 def lines_in(
@@ -40,7 +42,7 @@ def lines_in(
                 yield number, line
                 if number % TOLD_EVERY_LINES == 0:
                     progress(_position(file) / size)
-    except (OSError, EOFError, zlib.error) as error:
+    except UNREADABLE as error:
         raise TraceError(f"{path} cannot be read after line {number}: {_why(error)}") from None
 
 

@@ -14,7 +14,7 @@ from simulators.ilc import ConvertError
 from simulators.traces.converting.observation import Choice, Sent, Tally, micros, phone_name
 from simulators.traces.converting.pinging import position
 from simulators.traces.model import TraceError
-from simulators.traces.packed import opened
+from simulators.traces.packed import UNREADABLE, opened
 
 # One metre in a good sky for each unit of dilution would be too fair to phones: their ranges err by about five.
 METRES_A_DILUTION = 5.0
@@ -116,7 +116,7 @@ def read(source: Path, tally: Tally, choice: Choice) -> Iterator[Sent]:
         yield from tracks.done
     except ExpatError as error:
         raise ConvertError(f"line {error.lineno} of {source}: is no XML ({error})") from None
-    except (TraceError, OSError, EOFError) as error:
+    except (TraceError, *UNREADABLE) as error:
         raise ConvertError(str(error)) from None
 
 

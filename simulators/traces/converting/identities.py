@@ -71,7 +71,7 @@ def level(name: str, value: object) -> float:
     """In dBm; whole where it is whole, so that -67 stays -67."""
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if isinstance(value, bool) or not -1000 <= number <= 1000:
         raise ValueError(f"{name} is {value!r}, should be a level in dBm")
@@ -81,7 +81,8 @@ def level(name: str, value: object) -> float:
 def unsigned(name: str, value: object) -> int:
     """Sixteen bits. Some decoders take them for signed: -1 is 65535, -32768 is 32768."""
     try:
-        number = int(value, 0) if isinstance(value, str) else value
+        hexadecimal = isinstance(value, str) and value.lower().startswith("0x")
+        number = int(value, 16 if hexadecimal else 10) if isinstance(value, str) else value
     except ValueError:
         number = None
     if not isinstance(number, int) or isinstance(number, bool) or not -32_768 <= number <= 65_535:

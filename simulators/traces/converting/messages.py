@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from simulators.ilc import ConvertError
 from simulators.traces.converting.observation import Observation, Tally, micros
 from simulators.traces.model import TraceError
-from simulators.traces.packed import lines_in, opened
+from simulators.traces.packed import UNREADABLE, lines_in, opened
 
 # A list has to be held whole; what is longer should be written as one message a line.
 LONGEST_LIST_BYTES = 64_000_000
@@ -63,7 +63,7 @@ def messages_in(path: Path, tally: Tally) -> Iterator[Message]:
         for number, line in lines_in(path):
             if line.strip():
                 yield from _of_line(line, f"line {number} of {path}", tally)
-    except (TraceError, OSError) as error:
+    except (TraceError, *UNREADABLE) as error:
         raise ConvertError(str(error)) from None
 
 

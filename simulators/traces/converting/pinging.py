@@ -104,7 +104,7 @@ def position(latitude: object, longitude: object, accuracy_m: object) -> dict[st
 def _number(name: str, value: object, most: float, *, least: float | None = None) -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(value, bool) or not (-most if least is None else least) <= number <= most:
         raise ValueError(

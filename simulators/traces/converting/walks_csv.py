@@ -10,14 +10,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from simulators.ilc import ConvertError
 from simulators.traces.converting import identities
 from simulators.traces.converting.observation import Choice, Heard, Tally, instant, micros, phone_name
 from simulators.traces.converting.pinging import position
 from simulators.traces.model import TraceError, Truth
-from simulators.traces.packed import opened
+from simulators.traces.packed import UNREADABLE, opened
 
 T = TypeVar("T")
 Row = Mapping[str, str]
@@ -68,14 +68,20 @@ def _rows(
                 )
             for row in rows:
                 try:
-                    parsed = parse(row)
+                    parsed = parse(_whole(row))
                 except (TypeError, ValueError, KeyError) as error:
                     tally.malformed(f"line {rows.line_num} of {path}", error)
                 else:
                     tally.became(what)
                     yield parsed
-    except (TraceError, OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (TraceError, *UNREADABLE, UnicodeDecodeError, csv.Error) as error:
         raise ConvertError(f"{path} cannot be read: {error}") from None
+
+
+def _whole(row: dict[str | Any, str | Any]) -> Row:
+    if None in row:
+        raise ValueError("has more columns than line 1 names")
+    return row
 
 
 def _heard(row: Row) -> Heard:
