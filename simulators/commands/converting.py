@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from click.core import ParameterSource
+from rich.console import Console
 
 from simulators.convert import Choice as IlcChoice
 from simulators.convert import convert_ilc
@@ -120,7 +121,8 @@ def _convert_to_trace(source: Path, out: Path, form: str, choice: Choice, *, ski
     if out.is_dir():
         raise click.ClickException(f"{out} is a folder; name the trace's file, such as {out}/day.jsonl.gz")
     tally = Tally(_tell, skip_malformed)
-    written = convert_to_trace(source, out, form, choice, tally)
+    with Console(stderr=True).status("reading"):
+        written = convert_to_trace(source, out, form, choice, tally)
     for what, note in sorted(tally.notes.items()):
         _tell(f"{what} {note}")
     _tell(f"read: {told(tally)}")

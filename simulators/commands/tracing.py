@@ -75,9 +75,9 @@ def cut(  # noqa: PLR0913 - a command's options are its arguments
     site: str | None,
 ) -> None:
     """Write a part of TRACE, with the registrations and customers that its reports rest on."""
-    with errors_told():
+    with errors_told(), shown("cutting") as progress:
         part = Cut(begins_at, ends_at, _names(installations), site)
-        header, lines = cut_trace(trace, part)
+        header, lines = cut_trace(trace, part, progress)
         count = write_trace(out, header, lines)
         click.echo(f"{out}: {count} lines", err=True)
         if truth_beside(trace).exists():
@@ -101,8 +101,8 @@ def merge(traces: tuple[Path, ...], out: Path, *, prefixes: tuple[str, ...]) -> 
             f"{len(traces)} traces and {len(prefixes)} --prefix: give one for each, or none"
         )
     overlaps = Overlaps()
-    with errors_told():
-        header, lines = merge_traces(traces, prefixes, overlaps)
+    with errors_told(), shown("merging") as progress:
+        header, lines = merge_traces(traces, prefixes, overlaps, progress)
         count = write_trace(out, header, lines)
         click.echo(f"{out}: {count} lines", err=True)
         if overlaps.shared:

@@ -4,7 +4,7 @@ Two passes over the file, so that memory grows with the phones and not with what
 needed, the second writes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from simulators.traces.files import checked, open_trace, open_truth, truth_beside
+from simulators.traces.files import Lines, checked, open_trace, open_truth, truth_beside
 from simulators.traces.model import (
     CustomerTold,
     Header,
@@ -58,10 +58,13 @@ class Needed:
         return installation in self.installations or (installation is None and customer in self.customers)
 
 
-def cut_trace(source: Path, cut: Cut) -> tuple[Header, Iterator[Line]]:
+def cut_trace(
+    source: Path, cut: Cut, progress: Callable[[float], None] = lambda _share: None
+) -> tuple[Header, Iterator[Line]]:
     """The header and the lines of the part. TraceError where nobody knows who was at the site."""
-    header, _ = open_trace(source)
-    needed = _needed(source, header, cut)
+    header, first_pass = open_trace(source, lambda share: progress(share / 2))
+    _, second_pass = open_trace(source, lambda share: progress(0.5 + share / 2))
+    needed = _needed(_with_places(first_pass, header, cut), cut)
     sites = (cut.site,) if cut.site else header.sites
     begins_at = max(filter(None, (header.begins_at, cut.begins_at)))
     ends_at = min(filter(None, (header.ends_at, cut.ends_at)), default=None)
@@ -70,13 +73,13 @@ def cut_trace(source: Path, cut: Cut) -> tuple[Header, Iterator[Line]]:
             f"the part would end at {ends_at.isoformat()}, before it begins; see `inspect` for its times"
         )
     told = msgspec.structs.replace(header, begins_at=begins_at, ends_at=ends_at, sites=sites)
-    return told, _kept(source, cut, needed)
+    return told, _kept(_with_places(second_pass, header, cut), cut, needed)
 
 
-def _needed(source: Path, header: Header, cut: Cut) -> Needed:
+def _needed(lines: Iterable[tuple[Line, bool]], cut: Cut) -> Needed:
     """Of the phones those that do something within the part, of the customers those that are theirs or do so too."""
     needed, owners = Needed(), dict[str, set[str]]()
-    for line, here in _with_places(source, header, cut):
+    for line, here in lines:
         if cut.past(line.at):
             break
         installation, customer = _about(line)
@@ -93,10 +96,9 @@ def _needed(source: Path, header: Header, cut: Cut) -> Needed:
     return needed
 
 
-def _kept(source: Path, cut: Cut, needed: Needed) -> Iterator[Line]:
+def _kept(lines: Iterable[tuple[Line, bool]], cut: Cut, needed: Needed) -> Iterator[Line]:
     """What was told of the needed before the part begins is told at its beginning, in the same order."""
-    header, _ = open_trace(source)
-    for line, here in _with_places(source, header, cut):
+    for line, here in lines:
         if cut.past(line.at):
             return
         if not cut.within(line.at):
@@ -133,13 +135,12 @@ class _Ids(msgspec.Struct, frozen=True):
 _ids = msgspec.json.Decoder(_Ids)
 
 
-def _with_places(source: Path, header: Header, cut: Cut) -> Iterator[tuple[Line, bool]]:
+def _with_places(lines: Lines[Line], header: Header, cut: Cut) -> Iterator[tuple[Line, bool]]:
     """Each line, and whether its phone was at the site then, by the truth beside the trace."""
-    _, lines = open_trace(source)
     if cut.site is None or header.sites == (cut.site,):
         yield from ((line, True) for line in checked(lines))
         return
-    path = truth_beside(source)
+    path = truth_beside(lines.path)
     if not path.exists():
         raise TraceError(f"{path} is not there: without the truth nobody knows who was at {cut.site}")
     _, moments = open_truth(path)

@@ -1,7 +1,8 @@
 """Several traces into one, in order of time. One line of each is held."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,10 +30,19 @@ class Overlaps:
 
 
 def merge_traces(
-    sources: Sequence[Path], prefixes: Sequence[str], overlaps: Overlaps
+    sources: Sequence[Path],
+    prefixes: Sequence[str],
+    overlaps: Overlaps,
+    progress: Callable[[float], None] = lambda _share: None,
 ) -> tuple[Header, Iterator[Line]]:
     """`prefixes` are as many as the sources, or none. At the same instant the earlier source comes first."""
-    opened = [open_trace(source) for source in sources]
+    shares = [0.0] * len(sources)
+
+    def read(number: int, share: float) -> None:
+        shares[number] = share
+        progress(sum(shares) / len(shares))
+
+    opened = [open_trace(source, partial(read, number)) for number, source in enumerate(sources)]
     given = prefixes or [""] * len(sources)
     streams = [
         _named(checked(lines), prefix, overlaps, number)
