@@ -64,9 +64,10 @@ def test_a_server_error_is_told_and_is_a_failure(service, path):
 
 def lists(moves=(), decisions=()):
     def answer(asked):
-        for name, items in (("moves", moves), ("decisions", decisions)):
-            if asked.path.startswith(f"/v1/{name}?"):
-                return 200, {}, {"items": list(items), "next_cursor": None}
+        if asked.path.startswith("/v1/moves?since="):
+            return 200, {}, {"items": list(moves), "next_cursor": None}
+        if asked.path.startswith("/v1/decisions?since=") and "&offered=true" in asked.path:
+            return 200, {}, {"items": list(decisions), "next_cursor": None}
         return service_of.usual(asked)
 
     service_of = SmallService(answer)
