@@ -107,38 +107,40 @@ class Anonymiser:
         at = line.at + self.shift
         match line:
             case Registered():
-                return Registered(
-                    at=at,
-                    installation_id=self.name("installation", line.installation_id),
-                    platform=line.platform if _TOKEN.fullmatch(line.platform) else "unknown",
-                    model=line.model,
-                    time_zone=line.time_zone,
-                    consents=line.consents,
-                )
+                return self._registered(line, at)
             case CustomerTold():
                 return self._customer(line, at)
-            case Identified():
-                return Identified(
-                    at=at,
-                    installation_id=self.name("installation", line.installation_id),
-                    customer_id=self.name("customer", line.customer_id),
-                )
+            case Identified() | Response():
+                return self._renamed(line, at)
             case Report():
                 return self._report(line, at)
             case EventTold():
-                return EventTold(
-                    at=at, customer_id=self.name("customer", line.customer_id), event=self._event(line.event)
-                )
+                event = self._event(line.event)
+                return EventTold(at=at, customer_id=self.name("customer", line.customer_id), event=event)
             case OutcomeTold():
                 return self._outcome(line, at)
-            case Response():
-                name = self.name("installation", line.installation_id)
-                return msgspec.structs.replace(line, at=at, installation_id=name)
             case Note():
                 self.dropped["notes"] += 1
             case Other():
                 self.dropped[f"lines of kind {line.kind}"] += 1
         return None
+
+    def _renamed(self, line: Identified | Response, at: datetime) -> Line:
+        """Of lines that hold names and numbers only."""
+        names = {"installation_id": self.name("installation", line.installation_id)}
+        if isinstance(line, Identified):
+            names["customer_id"] = self.name("customer", line.customer_id)
+        return msgspec.structs.replace(line, at=at, **names)
+
+    def _registered(self, line: Registered, at: datetime) -> Registered:
+        return Registered(
+            at=at,
+            installation_id=self.name("installation", line.installation_id),
+            platform=line.platform if _TOKEN.fullmatch(line.platform) else "unknown",
+            model=line.model,
+            time_zone=line.time_zone,
+            consents=line.consents,
+        )
 
     def _customer(self, line: CustomerTold, at: datetime) -> CustomerTold:
         kept = {name: value for name, value in line.attributes.items() if name in self.keep}
