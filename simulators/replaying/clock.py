@@ -46,7 +46,7 @@ class TraceClock(Struct):
         clock = cls(speed, [begins_s], [now_s])
         if times == "kept":
             if ends_s is None:
-                raise ValueError("its header does not say when it ends, so its times cannot be kept")
+                raise ValueError("the trace does not say when it ends, so its times cannot be kept")
             lasts_s = (ends_s - begins_s) / speed if speed is not None else 0.0
             clock.shift_s = now_s + lasts_s - ends_s
         else:

@@ -12,6 +12,7 @@ from simulators.replaying.clock import Times, TraceClock, now_s
 from simulators.replaying.differences import differences
 from simulators.replaying.errands import Onlooker
 from simulators.replaying.expectations import Expectations, as_expected, encoded, what_came
+from simulators.replaying.extent import ends_s
 from simulators.replaying.names import Names
 from simulators.replaying.player import PLAY_FAULTS, Means, Place, Player
 from simulators.replaying.record import Record
@@ -74,6 +75,7 @@ class Replay:
     header: Header
     lines: Lines[Line]
     stopped: Stopped | None
+    ends_s: float | None
     onlooker: Onlooker | None = None
 
     @classmethod
@@ -81,7 +83,7 @@ class Replay:
         """Raises TraceError or ResumeError."""
         header, lines = open_trace(order.trace)
         stopped = read_stopped(order.resumes, header) if order.resumes else None
-        return cls(order, screen, header, lines, stopped)
+        return cls(order, screen, header, lines, stopped, ends_s(order.trace, header))
 
     async def run(self) -> Outcome:
         """Raises ResumeError where the file to go on from is broken, and ValueError for what cannot be."""
@@ -108,8 +110,8 @@ class Replay:
     def _player(self, client: Client, settings: Settings) -> Player:
         order, header = self.order, self.header
         if self.stopped is None:
-            ends_s = header.ends_at.timestamp() if header.ends_at else None
-            clock = TraceClock.begun(header.begins_at.timestamp(), ends_s, order.speed, order.times, now_s())
+            begins_s = header.begins_at.timestamp()
+            clock = TraceClock.begun(begins_s, self.ends_s, order.speed, order.times, now_s())
         else:
             clock = self.stopped.clock
         player = Player(
@@ -170,8 +172,7 @@ class Replay:
         return restore
 
     async def _show(self, player: Player) -> None:
-        ends_s = self.header.ends_at.timestamp() if self.header.ends_at else None
-        progress = Progress(player, self.header.begins_at.timestamp(), ends_s)
+        progress = Progress(player, self.header.begins_at.timestamp(), self.ends_s)
         while True:
             self.screen.refresh(progress)
             await asyncio.sleep(self.screen.every_s)
