@@ -1,9 +1,18 @@
-"""Which of the workers leads: what must happen once, such as the housekeeping of each day, is done by that one."""
+"""Which of the workers leads: what must happen once, such as the housekeeping of each day, is done by that one.
+
+And which of them has a single piece of work that takes long.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 import psycopg
 import structlog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 log = structlog.get_logger()
 
@@ -44,3 +53,14 @@ class Leadership:
         except psycopg.OperationalError:
             return False
         return True
+
+
+@contextmanager
+def held_alone(url: str, work: str) -> Iterator[bool]:
+    """Whether that work is ours alone; it is until the block ends or its connection breaks.
+
+    A process that dies takes its lock with it, so that another may begin anew at once.
+    """
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [work]).fetchone()
+        yield row is not None and row[0]

@@ -1,4 +1,4 @@
-"""Learning in a process of its own: it keeps a processor busy for a while, and must neither hold up timers nor pings.
+"""Learning in a process of its own.
 
 `python -m beacon_service.positioning.learner FOLDER` reads `given` there, says on stdout how far it is, a line of JSON
 at a time, and leaves `map` and `report` behind. `learn_apart` runs it.
@@ -6,34 +6,25 @@ at a time, and leaves `map` and `report` behind. `learn_apart` runs it.
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
-import threading
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import shapely
 
+from beacon_service.apart import StoppedError, begin_apart, run_apart
 from beacon_service.positioning.survey import SurveyError
 from beacon_service.positioning.surveys import LearnedMap, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import threading
+    from collections.abc import Callable, Mapping
 
     from shapely.geometry.base import BaseGeometry
 
     from beacon_service.positioning.survey import SurveyWalk
-
-# Whoever watches sees it move, and the database is written to no more often than that.
-TELL_EVERY_S = 1.0
-# Behind everybody who waits for an answer.
-NICENESS = 10
-# One library's threads would take all processors, and timers have none then.
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class LearningStopped(Exception):  # noqa: N818 - nothing went wrong
@@ -78,53 +69,24 @@ def learn_apart(
 
     Raises SurveyError where nothing can be learned, LearnerDied, and LearningStopped once `stopped` is set.
     """
-    stopped = stopped or threading.Event()
+    last = Told()
+
+    def hear(line: bytes) -> None:
+        nonlocal last
+        last = msgspec.json.decode(line, type=Told)
+
     with tempfile.TemporaryDirectory(prefix="beacon-learning-") as folder:
         Path(folder, "given").write_bytes(msgspec.msgpack.encode(given))
-        with _learner(folder) as child:
-            hears = _Hears(child.stdout)
-            while child.poll() is None:
-                if stopped.wait(TELL_EVERY_S):
-                    raise LearningStopped
-                tell(hears.last)
-            hears.join()
-        if hears.last.error is not None:
-            raise SurveyError(hears.last.error)
-        if child.returncode != 0:
-            raise LearnerDied(f"the learning process ended with status {child.returncode}")
+        try:
+            status = run_apart([__name__, folder], hear, lambda: tell(last), stopped=stopped)
+        except StoppedError:
+            raise LearningStopped from None
+        if last.error is not None:
+            raise SurveyError(last.error)
+        if status != 0:
+            raise LearnerDied(f"the learning process ended with status {status}")
         report = msgspec.json.decode(Path(folder, "report").read_bytes())
         return LearnedMap(Path(folder, "map").read_bytes(), report)
-
-
-@contextmanager
-def _learner(folder: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The process, which does not outlive the block."""
-    command = [sys.executable, "-m", __name__, folder]
-    child = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=os.environ | ONE_THREAD
-    )
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-        if child.stdout is not None:
-            child.stdout.close()
-
-
-class _Hears(threading.Thread):
-    """Reads the lines of the learning process as they come, so that it never waits to be heard."""
-
-    def __init__(self, lines: IO[bytes] | None) -> None:
-        super().__init__(daemon=True)
-        assert lines is not None
-        self._lines = lines
-        self.last = Told()
-        self.start()
-
-    def run(self) -> None:
-        for line in self._lines:
-            self.last = msgspec.json.decode(line, type=Told)
 
 
 def main(folder: Path) -> None:
@@ -133,31 +95,26 @@ def main(folder: Path) -> None:
     from beacon_service.positioning.learning import learn  # noqa: PLC0415
     from beacon_service.zones.packed_map import packed  # noqa: PLC0415
 
-    os.nice(NICENESS)
+    say_line = begin_apart()
+
+    def say(told: Told) -> None:
+        say_line(msgspec.json.encode(told))
+
     given = msgspec.msgpack.decode((folder / "given").read_bytes(), type=Given)
     floors = {floor: shapely.from_wkb(shape) for floor, shape in given.floors.items()}
     try:
-        learned = learn(given.walks(), floors, lambda share, doing: _say(Told(share, doing)))
+        learned = learn(given.walks(), floors, lambda share, doing: say(Told(share, doing)))
     except SurveyError as error:
-        _say(Told(error=str(error)))
+        say(Told(error=str(error)))
         return
-    _say(Told(1.0, "packing"))
+    say(Told(1.0, "packing"))
     (folder / "map").write_bytes(packed(learned))
     report: Any = dict(learned.report) | {"floors": list(learned.lattice.floors)}
     (folder / "report").write_bytes(msgspec.json.encode(report))
     # What it takes to locate by it is compiled once for all processes of the machine.
-    _say(Told(1.0, "preparing"))
+    say(Told(1.0, "preparing"))
     prepare(learned)
 
 
-def _say(told: Told) -> None:
-    sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
-    sys.stdout.buffer.flush()
-
-
 if __name__ == "__main__":
-    try:
-        main(Path(sys.argv[1]))
-    except BrokenPipeError:
-        # Whoever asked for it is gone, and nobody is left to say anything to.
-        os._exit(1)
+    main(Path(sys.argv[1]))

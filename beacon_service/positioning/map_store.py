@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import psycopg
 
 from beacon_service.configuration.shelf import Shelf
+from beacon_service.leadership import held_alone
 from beacon_service.positioning.orm import ActiveRadioMapRow
 from beacon_service.positioning.store import number_in_turn
 from beacon_service.positioning.surveys import MapKey, MapState
@@ -191,11 +191,6 @@ def stored_map(connection: Connection, key: MapKey) -> StoredMap | None:
 
 @contextmanager
 def learning_lock(url: str, key: MapKey) -> Iterator[bool]:
-    """Whether this process may learn that map; it may until the block ends or its connection breaks.
-
-    A process that dies takes its lock with it, so that another may begin anew at once.
-    """
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        query = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-        row = connection.execute(query, [f"radio_map:{key.site}/{key.number}"]).fetchone()
-        yield row is not None and row[0]
+    """Whether this process may learn that map; see `held_alone`."""
+    with held_alone(url, f"radio_map:{key.site}/{key.number}") as ours:
+        yield ours

@@ -7,9 +7,10 @@ import threading
 import psycopg
 import pytest
 
+from beacon_service import apart
 from beacon_service.db import transaction
 from beacon_service.pings.catalogue import CatalogueCache
-from beacon_service.positioning import learner, map_store
+from beacon_service.positioning import map_store
 from beacon_service.positioning.jobs import MOST_ATTEMPTS, MapLearning
 from beacon_service.positioning.surveys import MapKey
 from beacon_service.settings import libpq_url
@@ -45,8 +46,8 @@ def fake_learner(monkeypatch):
         def begins(command, *arguments, **options):
             return begin([sys.executable, "-c", script, command[-1]], *arguments, **options)
 
-        begin = learner.subprocess.Popen
-        monkeypatch.setattr(learner.subprocess, "Popen", begins)
+        begin = apart.subprocess.Popen
+        monkeypatch.setattr(apart.subprocess, "Popen", begins)
 
     return fake
 
