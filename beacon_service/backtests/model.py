@@ -34,7 +34,10 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A moment that is decided otherwise. `before` and `after`: the decision as its row has it, or none."""
+    """A moment that is decided otherwise. `before` and `after`: the decision as its row has it, or none.
+
+    Without `customer_key` it is not kept: nobody could erase it with its customer.
+    """
 
     kind: DifferenceKind
     moment_key: str
@@ -44,6 +47,7 @@ class Example(msgspec.Struct, frozen=True):
     at: datetime
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    customer_key: int | None = None  # as of the moment, whoever that is today
 
 
 class Progress(NamedTuple):
