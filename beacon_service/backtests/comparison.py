@@ -1,63 +1,67 @@
 """What was decided, and what a replay decides of the same history: laid side by side, moment by moment."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
-from beacon_service.backtests.decided import Decided, differences
+from beacon_service.backtests.decided import Decided
+
+# A timer that a replay fires is off by seconds; what found no other side for so long has none.
+LONGEST_APART = timedelta(hours=1)
 
 
-class Difference(NamedTuple):
-    """One moment; `before` or `after` is None where it was no moment. `fields`: by name, what differs."""
+class Pair(NamedTuple):
+    """One moment on both sides; None where it was no moment, or nobody spoke of it."""
 
-    moment_key: UUID
     before: Decided | None
     after: Decided | None
-    fields: Mapping[str, tuple[Any, Any]]
+
+    @property
+    def either(self) -> Decided:
+        found = self.before or self.after
+        assert found is not None, "a pair has a side"
+        return found
 
 
-@dataclass(slots=True)
-class Comparison:
+class Pairing:
     """Fed in the order of the history; holds only moments of which one side has not come yet."""
 
-    decisions: int = 0
-    same: int = 0
-    fields: Counter[str] = field(default_factory=Counter)
-    _before: dict[UUID, Decided] = field(default_factory=dict)
-    _after: dict[UUID, Decided] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._before: dict[UUID, Decided] = {}
+        self._after: dict[UUID, Decided] = {}
 
-    def feed(self, before: Iterable[Decided], after: Iterable[Decided]) -> Iterator[Difference]:
-        """The differences that are sure by now."""
+    def feed(self, before: Iterable[Decided], after: Iterable[Decided], now: datetime) -> Iterator[Pair]:
+        """The pairs that are sure by now."""
         for one in before:
-            self.decisions += 1
             other = self._after.pop(one.moment_key, None)
             if other is None:
                 self._before[one.moment_key] = one
             else:
-                yield from self._compared(one, other)
+                yield Pair(one, other)
         for other in after:
-            one_before = self._before.pop(other.moment_key, None)
-            if one_before is None:
+            met = self._before.pop(other.moment_key, None)
+            if met is None:
                 self._after[other.moment_key] = other
             else:
-                yield from self._compared(one_before, other)
+                yield Pair(met, other)
+        yield from self._alone(now - LONGEST_APART)
 
-    def rest(self) -> Iterator[Difference]:
+    def rest(self) -> Iterator[Pair]:
         """Moments of one side alone; to be asked when all has been fed."""
-        for one in self._before.values():
-            yield self._told(Difference(one.moment_key, one, None, {}))
-        for other in self._after.values():
-            yield self._told(Difference(other.moment_key, None, other, {}))
+        yield from self._alone(None)
 
-    def _compared(self, before: Decided, after: Decided) -> Iterator[Difference]:
-        found = differences(before, after)
-        if found:
-            yield self._told(Difference(before.moment_key, before, after, found))
-        else:
-            self.same += 1
+    def _alone(self, until: datetime | None) -> Iterator[Pair]:
+        for one in _oldest(self._before, until):
+            yield Pair(one, None)
+        for one in _oldest(self._after, until):
+            yield Pair(None, one)
 
-    def _told(self, difference: Difference) -> Difference:
-        self.fields.update(list(difference.fields) or ["lost" if difference.after is None else "gained"])
-        return difference
+
+def _oldest(waiting: dict[UUID, Decided], until: datetime | None) -> Iterator[Decided]:
+    """Taken out, in the order in which they came."""
+    while waiting:
+        key = next(iter(waiting))
+        if until is not None and waiting[key].decided_at > until:
+            return
+        yield waiting.pop(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from heapq import merge
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,6 +59,17 @@ ORDER BY d.seq
 # Fields that are JSON.
 DOCUMENTS = ("offer", "reasons", "counts", "draws", "refusals", "scores")
 
+MOVES = """
+SELECT site || '/' || zone, type, count(*) FROM moves
+WHERE event_id >= %(first_id)s AND event_id < %(last_id)s AND recorded_at >= %(since)s AND recorded_at < %(until)s
+GROUP BY 1, 2
+"""
+# The day of the first pings that are kept, where somebody was here before: then some may be gone.
+FIRST_KEPT = """
+SELECT min(received_on) FROM pings
+WHERE EXISTS (SELECT FROM customers WHERE created_at < (SELECT min(received_on) FROM pings))
+"""
+
 _located = msgspec.json.Decoder(Located)
 _body = msgspec.json.Decoder(dict[str, Any])
 _json = msgspec.json.Decoder()
@@ -106,6 +117,17 @@ def recorded(connection: Connection[Any], span: Range) -> Iterator[Recorded]:
     """What was decided in the range, in the order of `seq`."""
     for row in _stream(connection, "decisions", DECISIONS, span):
         yield _recorded(row)
+
+
+def moves(connection: Connection[Any], span: Range) -> list[tuple[str, str, int]]:
+    """(zone, kind of move, how many) of the range."""
+    return list(connection.cursor(row_factory=tuple_row).execute(MOVES, span.params))
+
+
+def first_kept(connection: Connection[Any]) -> date | None:
+    """The first day whose pings are kept, where there may have been earlier ones; None where all are."""
+    found = connection.cursor(row_factory=tuple_row).execute(FIRST_KEPT).fetchone()
+    return found[0] if found else None
 
 
 def _stream(connection: Connection[Any], name: str, sql: str, span: Range) -> Iterator[Row]:

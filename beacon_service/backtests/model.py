@@ -12,6 +12,10 @@ from beacon_service.configuration.model import Kind
 DifferenceKind = Literal["gained", "lost", "changed"]
 
 
+# Kinds of documents that say where people are.
+WHERE = frozenset({"site", "floor", "zone", "beacon", "phone", "radio_map"})
+
+
 class Instead(msgspec.Struct, frozen=True):
     """A document of the configuration as it would be; without a body it would not be there."""
 
@@ -31,6 +35,11 @@ class Asked(msgspec.Struct, frozen=True):
     @property
     def verifies(self) -> bool:
         return not self.instead
+
+    @property
+    def locates_anew(self) -> bool:
+        """Where zones are not as they were, where somebody was held to be then says nothing."""
+        return self.anew or any(one.kind in WHERE for one in self.instead)
 
 
 class Example(msgspec.Struct, frozen=True):

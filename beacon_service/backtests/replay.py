@@ -70,13 +70,16 @@ class Replay:
             else:
                 causes.append(entry.cause)
         if waited:
-            return self._tell(catalogue, step.now, [Followed(cause, "accepted") for cause in waited])
+            return self.decide_due(catalogue, step.now, waited)
         return self.move(catalogue, step.now, causes) if causes else Settled(step.now)
 
     def move(self, catalogue: Catalogue, now: datetime, causes: Sequence[Mover]) -> Settled:
         followed, presences = follow(catalogue, self.people.world, causes, now)
         self.people.moved(presences)
         return self._tell(catalogue, now, followed)
+
+    def decide_due(self, catalogue: Catalogue, now: datetime, waited: Sequence[Due]) -> Settled:
+        return self._tell(catalogue, now, [Followed(cause, "accepted") for cause in waited])
 
     def _tell(self, catalogue: Catalogue, now: datetime, followed: Sequence[Followed]) -> Settled:
         given = Given(now, catalogue, _no_seed)

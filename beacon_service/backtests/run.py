@@ -8,41 +8,39 @@ from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from beacon_service.backtests import history_store
-from beacon_service.backtests.beginning import Beginning
 from beacon_service.backtests.decided import Decided, decided
-from beacon_service.backtests.history import Changed, Step, step_of, steps
+from beacon_service.backtests.history import Changed, Pinged, Step, step_of, steps
+from beacon_service.backtests.otherwise import Ahead, Otherwise
 from beacon_service.backtests.replay import Codes, Replay, Settled
 from beacon_service.backtests.versions import Versions
 from beacon_service.campaigns.ledger import Tally
 from beacon_service.configuration.model import NOTHING
+from beacon_service.engine import CODE_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from uuid import UUID
 
-    from beacon_service.backtests.comparison import Comparison, Difference
+    from beacon_service.backtests.beginning import Beginning
     from beacon_service.backtests.history_store import Range, Recorded
     from beacon_service.campaigns.decision import Decision
     from beacon_service.configuration.model import Documents
     from beacon_service.db import Connection
-    from beacon_service.engine import Catalogue
 
 # Steps whose people are met together.
 AT_ONCE = 500
 
 
 class Happened(NamedTuple):
-    """A step of the history, by which version it was settled, and what was and is decided at it."""
+    """What was settled together, by which version, and what was decided when the history had that step."""
 
-    step: Step
-    catalogue: Catalogue
     settled: Settled
+    version: int
     before: Sequence[Decided]
 
     @property
     def after(self) -> list[Decided]:
-        version = self.catalogue.version
-        return [decided(one, self.settled.now, version) for one in self.settled.decisions]
+        return [decided(one, self.settled.now, self.version) for one in self.settled.decisions]
 
 
 @dataclass(slots=True)
@@ -51,6 +49,7 @@ class Recordings:
 
     stream: Iterator[Recorded]
     here: list[Decided] = field(default_factory=list)
+    other_code: int = 0  # decisions that another version of the engine made
     _ahead: deque[Recorded] = field(default_factory=deque)
 
     def of(self, number: int) -> list[Decided]:
@@ -59,10 +58,6 @@ class Recordings:
         while (one := self._next()) is not None and step_of(one.seq) <= number:
             self.here.append(self._ahead.popleft().decided)
         return self.here
-
-    def rest(self) -> Iterator[Decided]:
-        while self._next() is not None:
-            yield self._ahead.popleft().decided
 
     def code(self, decision: Decision) -> str | None:
         given = _codes(self.here, decision.id)
@@ -76,6 +71,7 @@ class Recordings:
     def _next(self) -> Recorded | None:
         if not self._ahead and (one := next(self.stream, None)) is not None:
             self._ahead.append(one)
+            self.other_code += one.code_version != CODE_VERSION
         return self._ahead[0] if self._ahead else None
 
 
@@ -85,36 +81,74 @@ def _codes(found: Iterable[Decided], decision_id: UUID) -> list[str]:
     ]
 
 
-def replayed(
-    connection: Connection, span: Range, *, anew: bool = False, instead: Documents = NOTHING
-) -> Iterator[Happened]:
-    """Each step of the range, in order; those between the beginning and the range are settled and not told.
+@dataclass(slots=True)
+class Run:
+    """Of one range. `other_code`: decisions that another version of the engine made."""
 
-    `connection`: of a REPEATABLE READ transaction that is kept open. `anew`: pings are located by what they heard.
-    """
-    beginning = Beginning.before(connection, span.since)
-    recordings = Recordings(history_store.recorded(connection, span._replace(since=beginning.since)))
-    replay = Replay(earlier=beginning, codes=Codes(recordings.code, recordings.pool))
-    versions = Versions(connection, instead)
-    replay.people.meet(beginning.persons(beginning.merging))
-    entries = history_store.entries(connection, span._replace(since=beginning.since), anew=anew)
-    for some in _batched(steps(entries), AT_ONCE):
-        replay.people.meet(beginning.persons(_strangers(some, replay.people.customers)))
-        for step in some:
-            before = recordings.of(step.number)
-            catalogue = versions.at(step.version, step.now)
-            settled = replay.settle(step, catalogue)
-            if step.now >= span.since:
-                yield Happened(step, catalogue, settled, before)
+    connection: Connection
+    span: Range
+    beginning: Beginning
+    versions: Versions
+    recordings: Recordings
+    replay: Replay
+    anew: bool = False
+    pings: int = 0
 
+    @classmethod
+    def of(
+        cls,
+        connection: Connection,
+        span: Range,
+        beginning: Beginning,
+        *,
+        instead: Documents = NOTHING,
+        anew: bool = False,
+    ) -> Run:
+        """`instead`: documents laid over the configuration. `anew`: pings are located by what they heard."""
+        recordings = Recordings(history_store.recorded(connection, span._replace(since=beginning.since)))
+        replay = Replay(earlier=beginning, codes=Codes(recordings.code, recordings.pool))
+        versions = Versions(connection, instead)
+        return cls(connection, span, beginning, versions, recordings, replay, anew)
 
-def verify(
-    connection: Connection, span: Range, comparison: Comparison, *, anew: bool = False
-) -> Iterator[Difference]:
-    """Whether the history decides today as it did: each difference as it is found."""
-    for one in replayed(connection, span, anew=anew):
-        yield from comparison.feed(one.before, one.after)
-    yield from comparison.rest()
+    @property
+    def other_code(self) -> int:
+        return self.recordings.other_code
+
+    def customer_of(self, installation: int) -> int:
+        """Whose phone it is by now; 0 of one that nobody has any more."""
+        phone = self.replay.people.installations.get(installation)
+        return phone.customer_key if phone is not None else 0
+
+    def happened(self) -> Iterator[Happened]:
+        """Each step of the range, in order; those between the beginning and the range are settled and not told."""
+        self.replay.people.meet(self.beginning.persons(self.beginning.merging))
+        otherwise = self._otherwise() if self.versions.instead.bodies else None
+        for step in otherwise.ahead if otherwise else self._met():
+            before = self.recordings.of(step.number)
+            catalogue = self.versions.at(step.version, step.now)
+            if otherwise is None:
+                found: Iterable[Settled] = (self.replay.settle(step, catalogue),)
+            else:
+                found = otherwise.settle(step, catalogue, before)
+            for settled in found:
+                if otherwise is not None:
+                    otherwise.compare(settled, before)
+                if settled.now >= self.span.since:
+                    yield Happened(settled, catalogue.version, before)
+                    before = []
+
+    def _otherwise(self) -> Otherwise:
+        changed = {key for kind, key in self.versions.instead.bodies if kind == "campaign"}
+        return Otherwise(self.replay, Ahead(self._met()), changed, moves=self.versions.moves_otherwise())
+
+    def _met(self) -> Iterator[Step]:
+        """The steps, of each of whose people somebody is known."""
+        span = self.span._replace(since=self.beginning.since)
+        for some in _batched(steps(history_store.entries(self.connection, span, anew=self.anew)), AT_ONCE):
+            self.pings += sum(isinstance(entry, Pinged) for step in some for entry in step.entries)
+            strangers = _strangers(some, self.replay.people.customers)
+            self.replay.people.meet(self.beginning.persons(strangers))
+            yield from some
 
 
 def _strangers(some: Iterable[Step], known: Collection[int]) -> set[int]:

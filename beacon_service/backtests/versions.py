@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from beacon_service.backtests.model import WHERE
 from beacon_service.campaigns.programme import Programme
 from beacon_service.configuration import store
 from beacon_service.configuration.model import NOTHING, Documents
@@ -13,10 +14,12 @@ from beacon_service.pings.catalogue import maps_of
 from beacon_service.zones.catalogue import Places
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     import psycopg
 
+CAMPAIGNS = "SELECT body FROM catalogue_log WHERE kind = 'campaign' AND key = ANY(%s) AND body IS NOT NULL"
 VERSIONS = "SELECT version, min(at) FROM catalogue_log GROUP BY version ORDER BY version"
 
 
@@ -39,6 +42,15 @@ class Versions:
             self.current = self._after(wanted)
         return self.current
 
+    def moves_otherwise(self) -> bool:
+        """Whether what is changed says where people are, or after how long in a place a campaign wants to know."""
+        kinds = {kind for kind, _ in self.instead.bodies}
+        campaigns = [key for kind, key in self.instead.bodies if kind == "campaign"]
+        logged = [body for (body,) in self.connection.execute(CAMPAIGNS, [campaigns])]
+        instead = [body for (kind, _), body in self.instead.bodies.items() if kind == "campaign"]
+        measured = any(_is_measured(body) for body in (*logged, *instead))
+        return measured or not kinds.isdisjoint(WHERE)
+
     def _by(self, now: datetime) -> int:
         return max((version for version, at in self._began if at <= now), default=0)
 
@@ -54,3 +66,8 @@ class Versions:
         documents = Documents(version, bodies)
         places = held.places.updated(documents, maps_of(self.connection, documents))
         return Catalogue.of(version, places, held.programme.updated(documents), held)
+
+
+def _is_measured(body: Mapping[str, Any] | None) -> bool:
+    """Whether a campaign waits for somebody to have stayed, or to have come so near."""
+    return body is not None and body["trigger"].get("move") in {"dwelled", "approached"}

@@ -103,7 +103,7 @@ def _after_events(rows: Sequence[Row], phones: Mapping[int, _Phone], given: Give
             continue
         for campaign in given.catalogue.programme.triggers.after_event(kind):
             key = derived_uuid("moment", "event", event_id, campaign.id)
-            moment = _moment(_Cause(key, event_move(kind), at, given.seed()), customer_key, phone.key)
+            moment = elsewhere(Elsewhere(key, event_move(kind), at, given.seed()), customer_key, phone.key)
             if (found := after_event(moment, campaign, given.now)) is not None:
                 yield found
 
@@ -191,18 +191,20 @@ def _save_new(connection: Connection, waiting: Sequence[Waiting]) -> int:
 def _of_absence(one: _Absent, campaign: Campaign, programme: Programme, now: datetime, seed: Seed) -> Waiting:
     key = derived_uuid("moment", "absence", campaign.id, one.customer_key, one.seen_on.isoformat())
     clock = zone_of(one.time_zone) or programme.policy.time_zone
-    moment = _moment(_Cause(key, ABSENCE, now, seed()), one.customer_key, one.installation_key)
+    moment = elsewhere(Elsewhere(key, ABSENCE, now, seed()), one.customer_key, one.installation_key)
     return of_absence(moment, campaign, now.astimezone(clock))
 
 
-class _Cause(NamedTuple):
+class Elsewhere(NamedTuple):
+    """What makes a moment at no place: an event, or an absence."""
+
     key: UUID
     move: str
     at: datetime
     seed: int
 
 
-def _moment(cause: _Cause, customer_key: int, phone: int) -> Moment:
+def elsewhere(cause: Elsewhere, customer_key: int, phone: int) -> Moment:
     """At no place: visits have no number, and what began is the moment itself."""
     return Moment(
         key=cause.key,

@@ -2,9 +2,8 @@
 
 from datetime import timedelta
 
-from beacon_service.backtests.comparison import Comparison
-from beacon_service.backtests.history_store import Range
-from beacon_service.backtests.run import verify
+from beacon_service.backtests.backtest import backtest
+from beacon_service.backtests.model import Asked, Handle
 from beacon_service.pings import snapshots
 
 
@@ -14,18 +13,30 @@ def snapshot(shop):
         assert snapshots.take(connection, shop.clock.now().date(), shop.clock.now())
 
 
-def differences(shop, since, *, until=None, anew=False):
-    """(field, before, after) of every difference, and how many decisions were compared."""
-    comparison = Comparison()
-    span = Range(since, until or shop.clock.now() + timedelta(milliseconds=1))
+def ran(shop, since, *, until=None, anew=False, instead=()):
+    """(report, examples)"""
+    examples = []
+    handle = Handle(lambda _: None, examples.extend, lambda: True)
+    asked = Asked(since, until or shop.clock.now() + timedelta(milliseconds=1), tuple(instead), anew)
     with shop.connect() as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        found = [told(one) for one in verify(connection, span, comparison, anew=anew)]
-    return found, comparison.decisions
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        return backtest(connection, asked, handle), examples
 
 
-def told(difference):
-    if difference.before is None or difference.after is None:
-        one = difference.before or difference.after
-        return ("gained" if difference.before is None else "lost"), one.move, one.zone, one.at
-    return difference.fields
+def differences(shop, since, **asked):
+    """(what differs of every moment, how many decisions were compared)"""
+    report, examples = ran(shop, since, **asked)
+    assert report["differences"] == len(examples)
+    return [told(one) for one in examples], report["decisions"]
+
+
+def told(example):
+    if example.before is None or example.after is None:
+        one = example.before or example.after
+        return example.kind, one["move"], one["zone"], one["at"]
+    names = example.before.keys()
+    return {
+        name: (example.before[name], example.after[name])
+        for name in names
+        if example.before[name] != example.after[name]
+    }

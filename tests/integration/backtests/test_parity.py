@@ -7,12 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from beacon_service.backtests.model import Instead
 from beacon_service.db import db, transaction
 from beacon_service.delivery.release import release_due
 from beacon_service.engine import Given
 from beacon_service.pings.deciding import CATALOGUE
 from beacon_service.pings.tick import tick
-from beacon_service.pings.triggers import notice_absences, notice_events
+from beacon_service.pings.triggers import notice_events
 from beacon_service.pings.waiting import decide_due
 from tests.factories.catalogue import (
     campaign_document,
@@ -24,7 +25,7 @@ from tests.factories.catalogue import (
     zone_document,
 )
 from tests.factories.people import People
-from tests.factories.replayed import differences, snapshot
+from tests.factories.replayed import differences, ran, snapshot
 
 AT_ONCE = 6
 PEOPLE = 24
@@ -238,3 +239,12 @@ def test_a_replay_from_a_snapshot_decides_what_was_decided_after_it(shop, histor
         == shop.rows("SELECT count(*) FROM decisions WHERE decided_at >= %s", shop.middle_at)[0][0]
         > 50
     )
+
+
+def test_a_change_that_changes_nothing_makes_no_difference(shop, history):
+    """Though then the replay has timers and reservations of its own."""
+    (gold,) = [one for one in campaigns() if one["id"] == "gold"]
+    report, examples = ran(shop, history, instead=[Instead("campaign", "gold", gold)])
+    assert examples == []
+    assert report["before"] == report["after"]
+    assert report["before"]["offers"] > 50
