@@ -13,6 +13,7 @@ COMMANDS = {
     "locate": "locating:locate",
     "convert": "converting:convert",
     "replay": "replaying:replay",
+    "backtest": "backtesting:backtest",
     "inspect": "tracing:inspect",
     "cut": "tracing:cut",
     "merge": "tracing:merge",
