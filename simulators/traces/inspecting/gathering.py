@@ -5,10 +5,12 @@ Memory grows with the phones and customers, not with what they sent.
 
 import math
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from simulators.traces.files import bytes_of
 from simulators.traces.inspecting.spread import Frequent, Spread, Timeline
@@ -46,7 +48,7 @@ class Found:
     gaps_s: Spread = field(default_factory=Spread)
     skew_s: Spread = field(default_factory=Spread)
     age_s: Spread = field(default_factory=Spread)
-    beacons: Frequent[str] = field(default_factory=Frequent)
+    beacons: Frequent[Hashable] = field(default_factory=Frequent)  # see beacon_key
     _recent: OrderedDict[int, int] = field(default_factory=OrderedDict)
 
     def add(self, line: Line) -> None:
@@ -79,7 +81,7 @@ class Found:
 
     def _is_repeat(self, installation_id: str, ping: Ping) -> bool:
         """Known by its id and told by its content: the same id with another content is a fault of the app."""
-        key, content = hash((installation_id, ping.get("ping_id"))), hash(repr(ping))
+        key, content = hash((installation_id, ping.get("ping_id"))), hash(_canonical(ping))
         known = self._recent.get(key)
         if known is None:
             self._recent[key] = content
@@ -116,7 +118,7 @@ class Found:
 
     def _add_sighting(self, sighting: dict[str, Any]) -> None:
         self.sightings += 1
-        self.beacons.add(beacon_name(sighting))
+        self.beacons.add(beacon_key(sighting))
         rssi = sighting.get("rssi")
         if isinstance(rssi, int | float) and LOWEST_DBM <= rssi <= HIGHEST_DBM:
             self.rssi_dbm[round(rssi)] += 1
@@ -129,19 +131,29 @@ def gather(header: Header, lines: Iterable[Line]) -> Found:
     return found
 
 
-_NAMING = {
-    "ibeacon": ("uuid", "major", "minor"),
-    "eddystone_uid": ("namespace", "instance"),
-    "altbeacon": ("id1", "id2", "id3"),
-}
+# What tells beacons apart: what they advertise, and the address where it was told, as several may advertise the same.
+_IDENTIFYING = ("type", "uuid", "major", "minor", "namespace", "instance", "id1", "id2", "id3", "mac")
+# A ping whose fields stand in another order is the same ping.
+_canonical = msgspec.json.Encoder(order="deterministic").encode
 
 
-def beacon_name(sighting: dict[str, Any]) -> str:
-    """What was advertised, and the address where it was told: several beacons may advertise the same."""
-    kind = sighting.get("type")
-    named = [str(sighting.get(name)) for name in _NAMING.get(str(kind), ())]
-    address = [f"mac {sighting['mac']}"] if sighting.get("mac") else []
-    return " ".join([":".join([str(kind), *named]), *address] if named else address or [str(kind)])
+def beacon_key(sighting: dict[str, Any]) -> Hashable:
+    """Quick to make, as it is made for every sighting; `beacon_name` makes it readable."""
+    key = tuple(map(sighting.get, _IDENTIFYING))
+    try:
+        hash(key)
+    except TypeError:  # a list where a word should be
+        return str(key)
+    return key
+
+
+def beacon_name(key: Hashable) -> str:
+    """As ibeacon:7d0c1a52-4e0b-4c8e-9a57-5b1f3c0e6a21:1:2 mac ac:23:3f:5a:0b:1c."""
+    if not isinstance(key, tuple):
+        return str(key)
+    *advertised, mac = key
+    named = ":".join(str(value) for value in advertised if value is not None)
+    return f"{named} mac {mac}" if mac is not None and named != "mac" else f"{named}:{mac}" if mac else named
 
 
 def _seconds(told: object) -> float | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from simulators.traces.inspecting.gathering import Found, of_counts
+from simulators.traces.inspecting.gathering import Found, beacon_name, of_counts
 
 MOST_BEACONS = 10
 _COLUMNS = ("least", "p10", "p50", "p90", "p99", "most", "mean")
@@ -51,7 +51,8 @@ def as_json(found: Found, top: int = MOST_BEACONS) -> dict[str, Any]:
             "heard": len(found.beacons.counts),
             "exact": found.beacons.exact,
             "top": [
-                {"beacon": name, "sightings": count} for name, count in found.beacons.counts.most_common(top)
+                {"beacon": beacon_name(key), "sightings": count}
+                for key, count in found.beacons.counts.most_common(top)
             ],
         },
     }

@@ -128,6 +128,20 @@ def test_a_ping_sent_again_is_a_repeat_and_one_of_the_same_id_with_another_conte
     assert (told["pings"], told["repeats"], told["reused_ids"], told["sightings"]) == (4, 1, 1, 2)
 
 
+def test_the_order_of_a_ping_s_fields_does_not_make_it_another():
+    once = ping(1, rssi=(-60,))
+    told = found(report(pings=[once]), report(seconds=1, pings=[dict(reversed(once.items()))]))
+    assert (told["repeats"], told["reused_ids"]) == (1, 0)
+
+
+def test_beacons_are_told_apart_by_their_address_where_they_advertise_the_same():
+    shared = {"type": "altbeacon", "id1": "x", "id2": 1, "id3": 2, "rssi": -60}
+    heard = [shared, shared | {"mac": "m1"}, shared | {"mac": "m2"}, {"type": "mac", "mac": "m3", "rssi": -60}]
+    told = found(report(pings=[ping() | {"sightings": heard}]))
+    names = [each["beacon"] for each in told["beacons"]["top"]]
+    assert names == ["altbeacon:x:1:2", "altbeacon:x:1:2 mac m1", "altbeacon:x:1:2 mac m2", "mac:m3"]
+
+
 def test_gaps_are_between_the_pings_of_one_phone_and_what_goes_back_in_time_is_none():
     told = found(
         report("a", 0), report("b", 5), report("a", 10),
