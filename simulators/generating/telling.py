@@ -123,7 +123,9 @@ class Teller:
             if phone.tells_addresses and listened and strange[number] < STRANGER_SHARE:
                 sightings.append(spelling.STRANGER + b"-88}")
             outside = trail.storey[second] == NOWHERE
-            position = _fix(trail.degrees[second], draws) if outside and fixed[number] < FIX_SHARE else None
+            position = (
+                self._fix(trail.degrees[second], draws) if outside and fixed[number] < FIX_SHARE else None
+            )
             if sightings or (position and listened):
                 line = spelling.spelled_ping(
                     f"{outing.day}-{len(measured):05d}",
@@ -134,6 +136,14 @@ class Teller:
                 )
                 measured.append(Measured(second, float(at_s[number]), line))
         return measured
+
+    def _fix(self, degrees: Floats, draws: np.random.Generator) -> bytes:
+        """Some metres off, as between houses, and honest about it."""
+        frame = self.terrain.place.frame
+        longitude, latitude = frame.degrees(frame.metres(degrees) + draws.normal(0, FIX_M, 2))
+        return spelling.spelled_position(
+            float(longitude), float(latitude), float(draws.uniform(*FIX_ACCURACY_M))
+        )
 
     def _reports(self, outing: Outing, pings: "list[Measured]") -> Iterator[Told]:
         person = outing.person
@@ -197,12 +207,4 @@ def _events(outing: Outing) -> Iterator[Told]:
     }
     yield Told(
         at_ms, False, spelling.spelled("event", at, {"customer_id": person.customer_id, "event": event})
-    )
-
-
-def _fix(degrees: Floats, draws: np.random.Generator) -> bytes:
-    """Some metres off, as between houses, and honest about it."""
-    east, north = draws.normal(0, FIX_M, 2) / 111_000
-    return spelling.spelled_position(
-        float(degrees[0] + 1.6 * east), float(degrees[1] + north), float(draws.uniform(*FIX_ACCURACY_M))
     )

@@ -30,16 +30,17 @@ class ZoneIndex:
     def __init__(self, place: Place) -> None:
         self._frame = place.frame
         self.names: list[str] = []
+        self._numbers: dict[str, int] = {}
         self._trees: dict[int, tuple[shapely.STRtree, Ints]] = {}
         for storey, zones in [(NOWHERE, ()), *((n, each.zones) for n, each in enumerate(place.storeys))]:
             self._add(storey, sorted((*zones, *place.geofences), key=lambda zone: (zone.drawn.area, zone.id)))
 
     def _add(self, storey: int, zones: list[Zone]) -> None:
-        numbers = []
         for zone in zones:
-            if zone.id not in self.names:
+            if zone.id not in self._numbers:
+                self._numbers[zone.id] = len(self.names)
                 self.names.append(zone.id)
-            numbers.append(self.names.index(zone.id))
+        numbers = [self._numbers[zone.id] for zone in zones]
         self._trees[storey] = (
             shapely.STRtree([zone.drawn for zone in zones]),
             np.array(numbers, dtype=np.int64),

@@ -21,6 +21,8 @@ LIFT_DB = 12.0
 MOST_SLABS = 2  # between a beacon and a phone; no more is heard through
 MOST_CELLS = 60_000  # of a floor; larger ones have larger squares
 SMALLEST_CELL_M = 1.0
+# Gains that wait to be weighed against the loudest so far.
+MOST_WAITING = 3_000_000
 LARGEST_ANSWER = 200_000  # cells times walls looked at together
 
 
@@ -50,14 +52,15 @@ class Grid:
 @dataclass(frozen=True, slots=True)
 class Ether:
     """`beacon`: for each square the loudest beacons' numbers, -1 for none; `gain_db`: their level there but for the
-    distance; `seen`: whether no wall is between. `x`, `y`, `z`: where the beacons hang, `told_dbm` what they advertise.
+    distance; `seen`: whether no wall is between; `audible`: how many could be heard at all. `x`, `y`, `z`: where the
+    beacons hang; `told_dbm`: what they advertise.
     """
 
     grids: tuple[Grid, ...]
     beacon: NDArray[np.int32]
     gain_db: NDArray[np.float32]
     seen: NDArray[np.bool_]
-    audible: NDArray[np.int16]
+    audible: Ints
     x: Floats
     y: Floats
     z: Floats
@@ -91,21 +94,26 @@ class Gains:
         return cls(*(np.concatenate([getattr(part, column) for part in parts]) for column in cls.__slots__))
 
 
+NOTHING = Gains(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, float, float, np.bool_)))
+
+
 def ether_of(place: Place, seed: int) -> Ether:
     """The same seed hangs the same shadows; each beacon has its own, whatever others there are."""
     grids = tuple(_grids(place))
     power, told = _powers(place, seed)
-    nothing = Gains(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, float, float, np.bool_)))
-    found = [
-        part
-        for number in range(len(place.beacons))
-        for part in _heard_of(place, number, float(power[number]), grids, seed)
-    ]
-    gains = Gains.joined([nothing, *found])
     cells = sum(grid.columns * grid.rows for grid in grids)
+    gains, audible = NOTHING, np.zeros(cells, dtype=np.int64)
+    waiting: list[Gains] = []
+    for number in range(len(place.beacons)):
+        for found in _heard_of(place, number, float(power[number]), grids, seed):
+            audible += np.bincount(found.cell, minlength=cells)
+            waiting.append(found)
+        if sum(len(each.cell) for each in waiting) > MOST_WAITING:
+            gains, waiting = _loudest(Gains.joined([gains, *waiting])), []
+    gains = _loudest(Gains.joined([gains, *waiting]))
     x, y = (np.array([getattr(each, axis) for each in place.beacons], dtype=np.float64) for axis in "xy")
     z = np.array([_height_m(place, each.storey) + model.ABOVE_PHONE_M for each in place.beacons])
-    return Ether(grids, *_loudest(cells, gains), x, y, z, told)
+    return Ether(grids, *_table(cells, gains), audible, x, y, z, told)
 
 
 def _height_m(place: Place, storey: int) -> float:
@@ -186,17 +194,21 @@ def crosses(start: tuple[float, float], x: Floats, y: Floats, lines: Floats) -> 
     return np.asarray((share > 0) & (share < 1) & (meets >= 0) & (meets < 1))
 
 
-def _loudest(
-    cells: int, gains: Gains
-) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.int16]]:
-    """For each square the loudest, and how many there are at all that could be heard."""
+def _ranks(gains: Gains) -> Ints:
+    return np.asarray(np.arange(len(gains.cell)) - np.searchsorted(gains.cell, gains.cell), dtype=np.int64)
+
+
+def _loudest(gains: Gains) -> Gains:
+    """For each square the loudest, in order."""
     gains = gains.kept(np.lexsort((gains.beacon, -gains.level_dbm, gains.cell)))
-    rank = np.arange(len(gains.cell)) - np.searchsorted(gains.cell, gains.cell)
-    loud = rank < AUDIBLE
-    places, kept = (gains.cell[loud], rank[loud]), gains.kept(loud)
+    return gains.kept(_ranks(gains) < AUDIBLE)
+
+
+def _table(cells: int, gains: Gains) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+    """A row for each square; what is empty is no beacon."""
+    places = gains.cell, _ranks(gains)
     beacon = np.full((cells, AUDIBLE), -1, dtype=np.int32)
     gain_db = np.full((cells, AUDIBLE), -300.0, dtype=np.float32)
     seen = np.zeros((cells, AUDIBLE), dtype=np.bool_)
-    beacon[places], gain_db[places], seen[places] = kept.beacon, kept.gain_db, kept.seen
-    audible = np.bincount(gains.cell, minlength=cells).astype(np.int16)
-    return beacon, gain_db, seen, audible
+    beacon[places], gain_db[places], seen[places] = gains.beacon, gains.gain_db, gains.seen
+    return beacon, gain_db, seen

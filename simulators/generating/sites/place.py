@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 WHOLE_FLOOR_SHARE = 0.8
 # A zone that holds so much of another is not stopped in; the inner one is.
 HOLDS_SHARE = 0.9
+# Of a floor: the ways between n spots are worked out in n cubed steps.
+MOST_GOALS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ def _storey(venue: Venue, floor: str, outline: shapely.Geometry, frame: Frame, g
         ground=ground.difference(walls.blocks),
         walls=walls.with_outline(ground, entrances),
         zones=zones,
-        goals=tuple(_goals(zones, ground.area)),
+        goals=_visited(zones, ground.area, floor, guesses),
     )
 
 
@@ -177,10 +179,22 @@ def _goals(zones: Sequence[Zone], floor_m2: float) -> Iterable[Zone]:
         for zone in zones
         if zone.role in {Role.SHOP, Role.BROWSED} and zone.shape.area < WHOLE_FLOOR_SHARE * floor_m2
     ]
+    tree = shapely.STRtree([zone.shape for zone in wanted])
     for number, zone in enumerate(wanted):
-        inner = wanted[:number]  # the smaller ones
-        if not any(zone.shape.intersection(one.shape).area >= HOLDS_SHARE * one.shape.area for one in inner):
+        near = tree.query(zone.shape, predicate="intersects")
+        inner = [wanted[each].shape for each in near if each < number]  # the smaller ones
+        if not any(zone.shape.intersection(one).area >= HOLDS_SHARE * one.area for one in inner):
             yield zone
+
+
+def _visited(zones: Sequence[Zone], floor_m2: float, floor: str, guesses: list[str]) -> tuple[Zone, ...]:
+    """All of them, if a day is enough to work out the ways between."""
+    goals = sorted(_goals(zones, floor_m2), key=lambda zone: (-zone.shape.area, zone.id))
+    if len(goals) > MOST_GOALS:
+        guesses.append(
+            f"{floor}: people go to the {MOST_GOALS} largest of {len(goals)} zones, and pass the others"
+        )
+    return tuple(sorted(goals[:MOST_GOALS], key=lambda zone: (zone.drawn.area, zone.id)))
 
 
 def _hung(venue: Venue, frame: Frame, order: Sequence[str]) -> Iterable[Hung]:

@@ -87,8 +87,10 @@ def guessed_walls(ground: shapely.Geometry, shops: Sequence[shapely.Geometry]) -
     rows: list[tuple[float, ...]] = []
     losses: list[float] = []
     inner = ground.buffer(-BESIDE_M)
+    tree = shapely.STRtree(list(shops))
     for number, shop in enumerate(shops):
-        others = shapely.union_all([other for index, other in enumerate(shops) if index != number])
+        near = tree.query(shop.buffer(BESIDE_M))
+        others = shapely.union_all([shops[each] for each in near if each != number])
         front = shop.boundary.difference(others.buffer(BESIDE_M)).intersection(inner)
         if others.intersection(shop).area > 0.5 * shop.area or front.length < NARROWEST_DOOR_M:
             continue

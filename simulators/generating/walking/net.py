@@ -24,8 +24,9 @@ SEES_M = 35.0
 SPOT_LATTICE_M = 0.5
 M2_A_SPOT = 8.0
 SPOTS = (2, 8)  # of a zone
-# Floors with more nodes would take minutes; each zone then has fewer spots.
-MOST_SPOTS = 700
+# Floors with more nodes would take minutes; each zone then has fewer spots, and ways turn at fewer corners.
+MOST_SPOTS, MOST_CORNERS = 700, 800
+COARSEST_M = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +113,19 @@ def _nearest(roomy: shapely.Geometry, point: tuple[float, float]) -> tuple[float
 
 
 def _corners(roomy: shapely.Geometry) -> list[tuple[float, float]]:
-    """Where the free ground bends around something: shortest ways turn nowhere else."""
+    """Where the free ground bends around something: shortest ways turn nowhere else.
+
+    Of a plan with very many corners the sharpest: ways are a little longer then, and lead through no wall all the same.
+    """
+    coarse_m = TURN_M
+    while len(found := _bends(roomy.simplify(coarse_m))) > MOST_CORNERS and coarse_m < COARSEST_M:
+        coarse_m *= 2
+    return found[:MOST_CORNERS]
+
+
+def _bends(roomy: shapely.Geometry) -> list[tuple[float, float]]:
     found = []
-    for part in shapely.get_parts(roomy.simplify(TURN_M)):
+    for part in shapely.get_parts(roomy):
         turned = shapely.geometry.polygon.orient(part)
         for ring in (turned.exterior, *turned.interiors):
             corners = shapely.get_coordinates(ring)[:-1]

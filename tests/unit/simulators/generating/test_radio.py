@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from simulators.generating.measuring.recordings import made_up
 from simulators.generating.measuring.statistics import figures_of
-from simulators.generating.radio import model
+from simulators.generating.radio import ether, model
 from simulators.generating.radio.ether import crosses, ether_of, walls_db
 from simulators.generating.radio.listening import Moments, deaf, listen
 from simulators.generating.sites.built_in import BUILT_IN
@@ -96,9 +96,9 @@ def no_shadow(monkeypatch):
 
 @pytest.mark.usefixtures("no_shadow")
 def test_levels_fall_with_distance():
-    ether = ether_of(corridor(), 1)
+    air = ether_of(corridor(), 1)
     heard = [
-        listen(ether, standing(x, walked_m=1.0), 0.0, np.random.default_rng(1)).rssi_dbm
+        listen(air, standing(x, walked_m=1.0), 0.0, np.random.default_rng(1)).rssi_dbm
         for x in (6, 10, 20, 40)
     ]
     means = [levels.mean() for levels in heard]
@@ -144,18 +144,18 @@ def test_who_stands_still_hears_a_beacon_on_three_channels_each_as_before(monkey
 
 
 def test_who_stands_still_hears_the_same_again_and_who_walks_does_not():
-    ether = ether_of(corridor(), 1)
+    air = ether_of(corridor(), 1)
     still, walking = (
-        listen(ether, standing(15, walked_m=metres), 0.0, np.random.default_rng(2)).rssi_dbm
+        listen(air, standing(15, walked_m=metres), 0.0, np.random.default_rng(2)).rssi_dbm
         for metres in (0, 1)
     )
     assert len(set(still.tolist())) < 0.8 * len(set(walking.tolist()))
 
 
 def test_a_better_ear_hears_louder_and_more():
-    ether = ether_of(corridor(), 1)
+    air = ether_of(corridor(), 1)
     dull, sharp = (
-        listen(ether, standing(30, walked_m=1.0), ear_db, np.random.default_rng(3)).rssi_dbm
+        listen(air, standing(30, walked_m=1.0), ear_db, np.random.default_rng(3)).rssi_dbm
         for ear_db in (-10, 5)
     )
     assert sharp.mean() > dull.mean() + 5
@@ -177,6 +177,16 @@ def test_each_beacon_keeps_its_shadow_whatever_others_there_are():
     alone = ether_of(place_of(venue), 1)
     cell, rank = np.argwhere(everything.beacon == 3)[100]
     assert everything.gain_db[cell, rank] == alone.gain_db[cell, 0]
+
+
+def test_the_loudest_are_kept_however_many_wait_to_be_weighed(monkeypatch):
+    place = place_of(BUILT_IN["supermarket"](1))
+    at_once = ether_of(place, 1)
+    monkeypatch.setattr(ether, "MOST_WAITING", 2_000)
+    in_parts = ether_of(place, 1)
+    assert (at_once.beacon == in_parts.beacon).all()
+    assert (at_once.gain_db == in_parts.gain_db).all()
+    assert (at_once.audible == in_parts.audible).all()
 
 
 def test_phones_are_deaf_now_and_then():

@@ -11,8 +11,9 @@ import shapely
 from beacon_service.zones.imports import read_beacons, read_zones
 from beacon_service.zones.schema import FloorIn, SiteIn
 from simulators.generating.sites.built_in import BUILT_IN
+from simulators.generating.sites.drawing import Drawing
 from simulators.generating.sites.files import SiteError, named_level, read_site, write_site
-from simulators.generating.sites.place import place_of
+from simulators.generating.sites.place import MOST_GOALS, place_of
 from simulators.generating.sites.roles import Role, role_of
 from simulators.generating.sites.walls import guessed_walls
 from simulators.generating.walking.terrain import terrain_of
@@ -175,6 +176,19 @@ def test_a_site_in_which_nothing_is_to_be_visited_is_told():
     venue.zones["features"][:] = [each for each in venue.zones["features"] if each["id"] == "entrance"]
     with pytest.raises(SiteError, match="nothing in small-shop is to be visited"):
         place_of(venue)
+
+
+def test_of_very_many_zones_people_go_to_the_largest_and_it_is_told(tmp_path):
+    hall = Drawing("hall", "Hall", (4.9, 52.3), "6b0c4f2e-2f55-4e35-8f0c-7a3b52f0c1ff")
+    hall.floor("ground", "Ground", 0, (0, 0, 100, 100))
+    hall.zone("door", "Door", "ground", (40, 0, 60, 4), ["entrance"])
+    for number in range(400):
+        x, y = 5 * (number % 20), 5 * (number // 20)
+        hall.zone(f"part-{number}", "Part", "ground", (x, y, x + 3 + number / 400, y + 4), [])
+    terrain = terrain_of(place_of(hall.venue()))
+    assert len(terrain.goals) == MOST_GOALS
+    assert {goal.zone.id for goal in terrain.goals} == {f"part-{number}" for number in range(100, 400)}
+    assert "the 300 largest of 400 zones" in " ".join(terrain.guesses)
 
 
 def test_circles_are_zones_too(tmp_path):
