@@ -328,6 +328,19 @@ def test_the_command_writes_a_trace_and_says_what_is_in_it(tmp_path):
     assert sum(isinstance(line, Registered) for line in found) == 5
 
 
+def test_the_command_writes_a_site_alone(tmp_path):
+    result = run("--site", "supermarket", "--write-site", tmp_path / "shop")
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in (tmp_path / "shop").iterdir()} == {
+        "site.json",
+        "floors",
+        "floors.geojson",
+        "zones.geojson",
+        "beacons.geojson",
+        "walls.geojson",
+    }
+
+
 def test_a_built_in_site_and_its_files_give_the_same_day(tmp_path):
     write_site(tmp_path / "site", BUILT_IN["small-shop"](3))
     for number, where in enumerate((("--site", "small-shop"), ("--site-from", tmp_path / "site"))):
