@@ -3,7 +3,8 @@
 A line may be
     {"_type": "location", ...}                                  the message alone
     {"tst": ..., "topic": "...", "payload": {...}}              mosquitto_sub -F '%J' (or %j: the payload as a text)
-    2026-11-02T10:00:00+0000 a/topic {...}                      mosquitto_sub -F '%I %t %p'
+    1793613600.250000000 a/topic {...}                          mosquitto_sub -F '%U %t %p'
+    2026-11-02T10:00:00+0000 a/topic {...}                      mosquitto_sub -F '%I %t %p', to the second only
     2026-11-02T10:00:00Z<tab>*<spaces><tab>{...}                a .rec file of the OwnTracks Recorder
 A file may also be one list of messages, or an object with such a list as `data`, as the Recorder answers.
 """
@@ -22,7 +23,7 @@ from simulators.traces.packed import UNREADABLE, lines_in, opened
 
 # A list has to be held whole; what is longer should be written as one message a line.
 LONGEST_LIST_BYTES = 64_000_000
-_TIMED = re.compile(r"(\d{4}-\d\d-\d\dT\S+)\s+(\S+)\s+([\[{].*)", re.DOTALL)
+_TIMED = re.compile(r"(\d{4}-\d\d-\d\dT\S+|\d{9,10}(?:\.\d{1,9})?)\s+(\S+)\s+([\[{].*)", re.DOTALL)
 _UNTIMED = re.compile(r"[^\s{\[]\S*\s+[\[{]")
 NO_OBJECT = "messages that are no objects, left out"
 
@@ -96,16 +97,20 @@ def _of_line(line: bytes, where: str, tally: Tally) -> Iterator[Message]:
     text = line.decode("utf-8", errors="replace").strip()
     timed = _TIMED.fullmatch(text)
     if not timed and _UNTIMED.match(text):
-        tally.malformed(where, "does not say when it came; record with mosquitto_sub -F '%J' or '%I %t %p'")
+        tally.malformed(where, "does not say when it came; record with mosquitto_sub -F '%J' or '%U %t %p'")
         return
     try:
         if timed:
-            at_us, topic = micros(timed[1], "the time"), None if timed[2] == "*" else timed[2]
+            at_us, topic = _time(timed[1]), None if timed[2] == "*" else timed[2]
             yield from _read(_object(timed[3]), where, tally, at_us, topic)
         else:
             yield from _read(_object(text), where, tally)
     except ValueError as error:
         tally.malformed(where, error)
+
+
+def _time(text: str) -> int:
+    return micros(text if "T" in text else float(text), "the time")
 
 
 def _object(text: str) -> Any:
@@ -127,6 +132,9 @@ def _read(
             topic = str(told["topic"])
             payload = told["payload"]
             told = _parsed(payload.encode("utf-8", "replace")) if isinstance(payload, str) else payload
+            told = (
+                told if isinstance(told, dict) else None
+            )  # bytes that are no text come as a list of numbers
     except ValueError as error:
         tally.malformed(where, error)
         return

@@ -18,6 +18,7 @@ from simulators.ilc import ConvertError
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # 2200; what lies beyond is a wrong unit, as milliseconds taken for seconds.
 LAST_US = 7_258_118_400_000_000
+_STRAY_Z = re.compile(r"Z(?=[+-]\d\d:?\d\d$)")
 _NAME = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
@@ -102,8 +103,9 @@ def micros(value: object, name: str, *, per_second: int = 1) -> int:
 
 
 def _iso_micros(text: str, name: str) -> int:
+    """Mosquitto_sub writes a Z before the offset of its local time: 12:00:00.25Z+0200 is a quarter second past 10 UTC."""
     try:
-        at = datetime.fromisoformat(text)
+        at = datetime.fromisoformat(_STRAY_Z.sub("", text))
     except ValueError:
         raise ValueError(f"{name} is {text!r}, should be a time such as 2026-11-02T10:00:00Z") from None
     if at.tzinfo is None:

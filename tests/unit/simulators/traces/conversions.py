@@ -56,7 +56,7 @@ def write_messages(tmp_path, *lines, name="messages.jsonl"):
 def enveloped(topic, payload, after_s=0.0, *, as_text=False):
     """As mosquitto_sub -F '%J' prints it, or '%j'."""
     told = {
-        "tst": f"2026-11-02T10:00:{after_s:09.6f}Z",
+        "tst": f"2026-11-02T10:00:{after_s:09.6f}Z+0000",
         "topic": topic,
         "qos": 0,
         "retain": 0,

@@ -71,12 +71,38 @@ def test_a_clock_that_is_wrong_stays_wrong_beside_the_time_at_which_the_message_
         lambda path, one, two: write_messages(path, *(enveloped("owntracks/p/h", each) for each in (one, two))),
         lambda path, one, two: write_messages(path, *(enveloped("o/p/h", each, as_text=True) for each in (one, two))),
         lambda path, one, two: write_messages(path, *(f"2026-11-02T10:00:00+0000 o/p/h {json.dumps(x)}" for x in (one, two))),
+        lambda path, one, two: write_messages(path, *(f"1793613600.250000000 o/p/h {json.dumps(x)}" for x in (one, two))),
         lambda path, one, two: write_messages(path, *(f"2026-11-02T10:00:00Z\t*                 \t{json.dumps(x)}" for x in (one, two))),
     ],
 )  # fmt: skip
 def test_messages_are_found_one_a_line_in_a_list_in_the_recorder_s_files_and_in_envelopes(tmp_path, shape):
     lines, _ = converted(shape(tmp_path, location(), location(1, lat=52.38)), "owntracks")
     assert sorted(ping["position"]["latitude"] for ping in pings(lines)) == [52.37, 52.38]
+
+
+@pytest.mark.parametrize(
+    ("line", "came"),
+    [
+        (
+            {"tst": "2026-11-02T12:00:09.500000Z+0200", "topic": "o/p/h", "payload": location()},
+            "10:00:09.500",
+        ),
+        ({"tst": "2026-11-02T10:00:09.500000Z", "topic": "o/p/h", "payload": location()}, "10:00:09.500"),
+        ({"tst": T0 + 9, "topic": "o/p/h", "payload": location()}, "10:00:09+00:"),
+        (f"1793613609.250000000 o/p/h {json.dumps(location())}", "10:00:09.250"),
+        (f"2026-11-02T12:00:09+0200 o/p/h {json.dumps(location())}", "10:00:09+00:"),
+    ],
+)
+def test_the_time_at_which_a_message_came_is_read_as_each_recorder_writes_it(tmp_path, line, came):
+    """Mosquitto's own Z stands between its local time and the offset, and means nothing."""
+    lines, _ = converted(write_messages(tmp_path, line), "owntracks")
+    assert str(reports(lines)[0].at)[11:23] == came
+
+
+def test_bytes_that_are_no_text_are_one_message_that_is_no_object(tmp_path):
+    odd = {"tst": T0, "topic": "o/p/h", "payload": [1, 2, 255]}
+    _, told = converted(write_messages(tmp_path, location(), odd), "owntracks")
+    assert "1 messages that are no objects, left out, 1 positions" in told
 
 
 def test_a_message_sent_again_keeps_its_ping_s_id_and_another_one_has_its_own(tmp_path):

@@ -136,7 +136,12 @@ def test_the_order_of_a_ping_s_fields_does_not_make_it_another():
 
 def test_beacons_are_told_apart_by_their_address_where_they_advertise_the_same():
     shared = {"type": "altbeacon", "id1": "x", "id2": 1, "id3": 2, "rssi": -60}
-    heard = [shared, shared | {"mac": "m1"}, shared | {"mac": "m2"}, {"type": "mac", "mac": "m3", "rssi": -60}]
+    heard = [
+        shared,
+        shared | {"mac": "m1"},
+        shared | {"mac": "m2"},
+        {"type": "mac", "mac": "m3", "rssi": -60},
+    ]
     told = found(report(pings=[ping() | {"sightings": heard}]))
     names = [each["beacon"] for each in told["beacons"]["top"]]
     assert names == ["altbeacon:x:1:2", "altbeacon:x:1:2 mac m1", "altbeacon:x:1:2 mac m2", "mac:m3"]
