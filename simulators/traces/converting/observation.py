@@ -103,7 +103,7 @@ def micros(value: object, name: str, *, per_second: int = 1) -> int:
 
 
 def _iso_micros(text: str, name: str) -> int:
-    """Mosquitto_sub writes a Z before the offset of its local time: 12:00:00.25Z+0200 is a quarter second past 10 UTC."""
+    """Mosquitto_sub writes a Z before the offset of its local time: 12:00:00.5Z+0200 is half a second past 10 UTC."""
     try:
         at = datetime.fromisoformat(_STRAY_Z.sub("", text))
     except ValueError:
