@@ -46,20 +46,18 @@ def _consent(affairs: Affairs, change: Changed) -> None:
 
 def _location_consent(affairs: Affairs, change: Changed) -> None:
     phone = affairs.people.phone(change.body["installation"], change.customer_key)
-    affairs.people.installations[phone.key] = replace(phone, location=change.body["granted"])
+    affairs.people.hand(replace(phone, location=change.body["granted"]))
     affairs.people.settle_location(change.customer_key)
 
 
 def _phone_model(affairs: Affairs, change: Changed) -> None:
     phone = affairs.people.phone(change.body["installation"], change.customer_key)
-    affairs.people.installations[phone.key] = replace(phone, model=change.body["model"])
+    affairs.people.hand(replace(phone, model=change.body["model"]))
 
 
 def _phone_settings(affairs: Affairs, change: Changed) -> None:
     said, phone = change.body, affairs.people.phone(change.body["installation"], change.customer_key)
-    affairs.people.installations[phone.key] = replace(
-        phone, locale=said["locale"], time_zone=said["time_zone"]
-    )
+    affairs.people.hand(replace(phone, locale=said["locale"], time_zone=said["time_zone"]))
 
 
 def _event(affairs: Affairs, change: Changed) -> None:
@@ -94,7 +92,7 @@ def _identify(affairs: Affairs, change: Changed) -> None:
     sensitive, memories = affairs.catalogue.places.sensitive, people.memories
     memories[said["from"]] = without_stays(memories[said["from"]], phone.presence, sensitive)
     memories[said["to"]] = with_stays(memories[said["to"]], phone.presence)
-    people.installations[phone.key] = replace(phone, customer_key=said["to"])
+    people.hand(replace(phone, customer_key=said["to"]))
     people.settle_location(said["from"])
     people.settle_location(said["to"])
 
@@ -116,7 +114,7 @@ def _merge(affairs: Affairs, change: Changed) -> None:
     people.memories[target.key] = merged_memory(people.memories[target.key], people.memories[origin.key])
     people.ledgers[target.key] += people.ledgers[origin.key]
     for phone in people.phones(origin.key):
-        people.installations[phone.key] = replace(phone, customer_key=target.key)
+        people.hand(replace(phone, customer_key=target.key))
     people.forget(origin.key)
     people.settle_location(target.key)
 

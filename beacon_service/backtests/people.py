@@ -1,5 +1,6 @@
 """Everybody whom a replay has met so far, as the engine reads them: what the rows of a live service hold of them."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -33,6 +34,7 @@ class People:
     memories: dict[int, Memory] = field(default_factory=dict)
     ledgers: dict[int, list[LedgerGrant]] = field(default_factory=dict)
     upto: dict[int, int] = field(default_factory=dict)
+    _phones: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # by customer
 
     @property
     def world(self) -> World:
@@ -45,24 +47,33 @@ class People:
             self.memories[key] = person.memory
             self.ledgers[key] = list(person.ledger)
             self.upto[key] = person.upto
-            self.installations |= {one.key: one for one in person.installations}
+            for phone in person.installations:
+                self.hand(phone)
 
     def forget(self, key: int) -> None:
         """Who was erased, or has become part of another."""
         for held in (self.customers, self.memories, self.ledgers, self.upto):
             held.pop(key, None)
-        for phone in [one.key for one in self.installations.values() if one.customer_key == key]:
+        for phone in self._phones.pop(key, ()):
             del self.installations[phone]
 
     def phones(self, customer: int) -> list[Installation]:
-        return [one for one in self.installations.values() if one.customer_key == customer]
+        return [self.installations[key] for key in self._phones.get(customer, ())]
+
+    def hand(self, phone: Installation) -> None:
+        """The phone is as told from now on, and whose it says."""
+        before = self.installations.get(phone.key)
+        if before is not None:
+            self._phones[before.customer_key].discard(phone.key)
+        self.installations[phone.key] = phone
+        self._phones[phone.customer_key].add(phone.key)
 
     def phone(self, key: int, customer: int) -> Installation:
         """Of one that is heard of for the first time nothing is known but whose it is."""
         found = self.installations.get(key)
         if found is None:
             found = Installation(key, str(key), customer, location=False, presence=Presence())
-            self.installations[key] = found
+            self.hand(found)
         return found
 
     def moved(self, presences: Mapping[int, Presence]) -> None:

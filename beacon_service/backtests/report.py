@@ -87,9 +87,10 @@ class Report:
                 side.add(one, customer)
         self._count_reasons(pair)
         found = self._verified(pair) if self.verifies else self._compared(pair)
-        if found is not None:
-            self.kinds[found.kind] += 1
-        return found
+        if found is None:
+            return None
+        self.kinds[found.kind] += 1
+        return msgspec.structs.replace(found, customer_key=customer or None)
 
     def moved(self, events: Iterable[Event]) -> None:
         for event in events:
