@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from simulators.client import Client, ServiceError, bearer
+from simulators.client import Client, bearer
 from simulators.wire import Connections
 
 LOOKS_EVERY_S = 0.5
@@ -53,37 +53,14 @@ class Backtests:
         return found
 
     async def document(self, path: str) -> dict[str, Any]:
-        """As a PUT to that path would take it: without what the service adds when it is read."""
-        body = await self._call("GET", path)
-        spec = await self._call("GET", "/openapi.json")
-        taken = _properties(spec, path)
-        return {name: value for name, value in body.items() if name in taken}
+        """As it is kept now; a backtest takes it as it is read."""
+        return await self._call("GET", path)
 
     async def _call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         headers = bearer(self.key)
         answer = await self.client.call(method, path, headers=headers, random=self.random, body=body)
         found: dict[str, Any] = answer.body
         return found
-
-
-def _properties(spec: Mapping[str, Any], path: str) -> frozenset[str]:
-    """What the PUT of a path takes, by the service's own description."""
-    parts = path.strip("/").split("/")
-    for template, operations in spec["paths"].items():
-        named = template.strip("/").split("/")
-        fits = len(named) == len(parts) and all(
-            one == other or one.startswith("{") for one, other in zip(named, parts, strict=True)
-        )
-        if fits and "put" in operations:
-            schema = operations["put"]["requestBody"]["content"]["application/json"]["schema"]
-            return frozenset(_resolved(spec, schema)["properties"])
-    raise ServiceError(f"{path} is nothing that can be put")
-
-
-def _resolved(spec: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    while "$ref" in schema:
-        schema = spec["components"]["schemas"][schema["$ref"].rsplit("/", 1)[-1]]
-    return schema
 
 
 @asynccontextmanager
