@@ -7,6 +7,8 @@ import re
 from hashlib import blake2b
 from typing import Any
 
+from simulators.traces.converting.wording import short
+
 # Eddystone states its power at 0 m, as the service expects; who tells it at 1 m has taken this off already.
 FIRST_METRE_DB = 41
 _UUID = re.compile(r"(?:0x)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
@@ -42,7 +44,7 @@ def eddystone_uid(namespace: object, instance: object) -> dict[str, Any]:
 def mac(value: object) -> str:
     text = str(value).lower()
     if not _MAC.fullmatch(text):
-        raise ValueError(f"the mac is {value!r}, should be six bytes such as ac:23:3f:5a:0b:1c")
+        raise ValueError(f"the mac is {short(value)}, should be six bytes such as ac:23:3f:5a:0b:1c")
     digits = re.sub("[:-]", "", text)
     return ":".join(digits[index : index + 2] for index in range(0, 12, 2))
 
@@ -74,7 +76,7 @@ def level(name: str, value: object) -> float:
     except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if isinstance(value, bool) or not -1000 <= number <= 1000:
-        raise ValueError(f"{name} is {value!r}, should be a level in dBm")
+        raise ValueError(f"{name} is {short(value)}, should be a level in dBm")
     return int(number) if number.is_integer() else number
 
 
@@ -86,19 +88,19 @@ def unsigned(name: str, value: object) -> int:
     except ValueError:
         number = None
     if not isinstance(number, int) or isinstance(number, bool) or not -32_768 <= number <= 65_535:
-        raise ValueError(f"{name} is {value!r}, should be a whole number from 0 to 65535")
+        raise ValueError(f"{name} is {short(value)}, should be a whole number from 0 to 65535")
     return number % 65_536
 
 
 def _uuid(name: str, value: object) -> str:
     found = _UUID.fullmatch(str(value).lower())
     if found is None:
-        raise ValueError(f"{name} is {value!r}, should be a UUID of 32 hexadecimal digits")
+        raise ValueError(f"{name} is {short(value)}, should be a UUID of 32 hexadecimal digits")
     return "-".join(found.groups())
 
 
 def _hexadecimal(name: str, value: object, digits: int) -> str:
     text = str(value).lower().removeprefix("0x")
     if not re.fullmatch(rf"[0-9a-f]{{{digits}}}", text):
-        raise ValueError(f"{name} is {value!r}, should be {digits} hexadecimal digits")
+        raise ValueError(f"{name} is {short(value)}, should be {digits} hexadecimal digits")
     return text

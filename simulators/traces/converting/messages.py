@@ -132,9 +132,8 @@ def _read(
             topic = str(told["topic"])
             payload = told["payload"]
             told = _parsed(payload.encode("utf-8", "replace")) if isinstance(payload, str) else payload
-            told = (
-                told if isinstance(told, dict) else None
-            )  # bytes that are no text come as a list of numbers
+            # Bytes that are no text come as a list of numbers.
+            told = told if isinstance(told, dict) else None
     except ValueError as error:
         tally.malformed(where, error)
         return

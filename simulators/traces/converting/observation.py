@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from simulators.ilc import ConvertError
+from simulators.traces.converting.wording import short
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # 2200; what lies beyond is a wrong unit, as milliseconds taken for seconds.
@@ -96,9 +97,9 @@ def micros(value: object, name: str, *, per_second: int = 1) -> int:
     elif isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18:
         at_us = round(value * 1_000_000 / per_second)
     else:
-        raise ValueError(f"{name} is {value!r}, should be a time")
+        raise ValueError(f"{name} is {short(value)}, should be a time")
     if not 0 <= at_us < LAST_US:
-        raise ValueError(f"{name} is {value!r}, which is no time between 1970 and 2200")
+        raise ValueError(f"{name} is {short(value)}, which is no time between 1970 and 2200")
     return at_us
 
 
@@ -107,7 +108,9 @@ def _iso_micros(text: str, name: str) -> int:
     try:
         at = datetime.fromisoformat(_STRAY_Z.sub("", text))
     except ValueError:
-        raise ValueError(f"{name} is {text!r}, should be a time such as 2026-11-02T10:00:00Z") from None
+        raise ValueError(f"{name} is {short(text)}, should be a time such as 2026-11-02T10:00:00Z") from None
     if at.tzinfo is None:
-        raise ValueError(f"{name} is {text!r}, which does not say in which time zone; add Z or an offset")
+        raise ValueError(
+            f"{name} is {short(text)}, which does not say in which time zone; add Z or an offset"
+        )
     return (at - EPOCH) // timedelta(microseconds=1)

@@ -9,6 +9,7 @@ import msgspec
 
 from simulators.traces.converting.observation import Choice, Heard, Observation, Sent, instant
 from simulators.traces.converting.sorting import ByTime
+from simulators.traces.converting.wording import short
 from simulators.traces.model import MOST_PINGS, InstallationConsents, Line, Registered, Report
 
 # As many as the service takes in one ping.
@@ -108,6 +109,6 @@ def _number(name: str, value: object, most: float, *, least: float | None = None
         number = math.nan
     if isinstance(value, bool) or not (-most if least is None else least) <= number <= most:
         raise ValueError(
-            f"{name} is {value!r}, should be a number from {-most if least is None else least} to {most}"
+            f"{name} is {short(value)}, should be a number from {-most if least is None else least} to {most}"
         )
     return number

@@ -16,6 +16,7 @@ from simulators.ilc import ConvertError
 from simulators.traces.converting import identities
 from simulators.traces.converting.observation import Choice, Heard, Tally, instant, micros, phone_name
 from simulators.traces.converting.pinging import position
+from simulators.traces.converting.wording import short
 from simulators.traces.model import TraceError, Truth
 from simulators.traces.packed import UNREADABLE, opened
 
@@ -112,5 +113,5 @@ def _truth(row: Row, *, site: str | None) -> Truth:
 def _at_us(row: Row) -> int:
     text = row["t_ms"]
     if not (text or "").isdecimal():
-        raise ValueError(f"t_ms is {text!r}, should be Unix milliseconds")
+        raise ValueError(f"t_ms is {short(text)}, should be Unix milliseconds")
     return micros(int(text), "t_ms", per_second=1000)

@@ -161,6 +161,8 @@ def test_messages_that_are_no_advertisements_are_counted(tmp_path):
         (theengs(id="nobody"), "the mac is 'nobody'"),
         (theengs(rssi="loud"), "rssi is 'loud'"),
         (theengs(rssi=True), "rssi is True"),
+        (theengs(rssi=10**400), "rssi is 100000000000000000..."),
+        (theengs(rssi="x" * 1000), "rssi is 'xxxx"),
         (theengs(**decoded(major=65_536)), "major is 65536, should be a whole number from 0 to 65535"),
         (theengs(**decoded(uuid="1")), "uuid is '1'"),
         (enveloped("home/door/BTtoMQTT/A", {}) | {"tst": "now"}, "tst is 'now', should be a time"),
@@ -174,7 +176,8 @@ def test_what_no_gateway_says_is_told_with_its_line(tmp_path, line, told):
     source = write_messages(tmp_path, theengs(), line)
     done = run("--from", "theengs", source, "-o", tmp_path / "t.jsonl")
     assert f"line 2 of {source}: " in done.stderr
-    assert told.replace("the mac", "mac") in done.stderr.replace("the mac", "mac"), done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.replace(str(source), "")) < 300
 
 
 def espresense(after_s=0.0, *, node="office", **body):

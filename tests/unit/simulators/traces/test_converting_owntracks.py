@@ -143,6 +143,7 @@ def test_beacons_that_an_iphone_ranged_are_sightings(tmp_path):
         ('{"_type": "location"', "is no JSON: "),
         (location(lat=91), "latitude is 91, should be a number from -90 to 90"),
         (location(lat=True), "latitude is True"),
+        (location(lon=-(10**400)), "longitude is -1000"),
         (location(tst=None), "tst is None, should be a time"),
         (location(tst=T0 * 1000), "which is no time between 1970 and 2200"),
         (location(tid=""), "says neither topic nor tid, so nobody knows whose it is"),
