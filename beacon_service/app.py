@@ -14,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from beacon_service import cluster, logs, probes
 from beacon_service.auth import access
 from beacon_service.auth.rates import RateLimits
+from beacon_service.backtests import api as backtests
 from beacon_service.campaigns import api as campaigns
 from beacon_service.campaigns import audience_api as audiences
 from beacon_service.campaigns import codes_api as codes
@@ -79,6 +80,7 @@ BLUEPRINTS = (
     deliveries.blueprint,
     tills.blueprint,
     reports.blueprint,
+    backtests.blueprint,
 )
 
 # APIFlask would describe answers that are not ours; web.openapi describes what we answer.

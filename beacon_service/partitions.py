@@ -32,7 +32,11 @@ def ensure(connection: psycopg.Connection[Any], today: date, *, ahead: int = DAY
 
 
 def drop_before(connection: psycopg.Connection[Any], first_kept: date) -> int:
-    """Drop the partitions of earlier days, and with them every raw ping of those days; how many were dropped."""
+    """Drop the partitions of earlier days, and with them every raw ping of those days; how many were dropped.
+
+    Who reads pings for long, a backtest or a backup, is not waited for: pings that come would wait behind this.
+    """
+    connection.execute("SET LOCAL lock_timeout = '200ms'")
     connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     over = [day for day in _days(connection) if day < first_kept]
     for day in over:

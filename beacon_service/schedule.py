@@ -38,6 +38,7 @@ DELIVER_EVERY_S = 0.25
 LEAD_EVERY_S = 2.0
 # Whoever has walked a site wants to see what came of it, and a look costs one indexed query.
 LEARN_EVERY_S = 2.0
+BACKTEST_EVERY_S = 2.0
 
 
 def work(settings: Settings) -> None:
@@ -78,7 +79,11 @@ def _schedule(worker: Worker, settings: Settings) -> BackgroundScheduler:
     ):
         scheduler.add_job(worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__)
     # These take long at times; the next look then finds them busy and ends, instead of being told of as missed.
-    for job, seconds in ((worker.learn_maps, LEARN_EVERY_S), (worker.deliver, DELIVER_EVERY_S)):
+    for job, seconds in (
+        (worker.learn_maps, LEARN_EVERY_S),
+        (worker.run_backtests, BACKTEST_EVERY_S),
+        (worker.deliver, DELIVER_EVERY_S),
+    ):
         scheduler.add_job(
             worker.jobs.surviving(job), "interval", seconds=seconds, id=job.__name__, max_instances=2
         )

@@ -7,17 +7,21 @@ what it had not done is still due. When each of them runs is told in `schedule`.
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
 
 from beacon_service import duties, partitions
+from beacon_service.apart import StoppedError
+from beacon_service.backtests import store as backtests
+from beacon_service.backtests.jobs import Backtesting
 from beacon_service.db import make_engine, transaction
 from beacon_service.delivery import outbox_store
 from beacon_service.delivery.release import release_due
 from beacon_service.delivery.senders import sending
 from beacon_service.engine import Given
+from beacon_service.errors import Contended
 from beacon_service.job_log import JobLog
 from beacon_service.leadership import Leadership
 from beacon_service.pings import (
@@ -40,6 +44,7 @@ from beacon_service.settings import libpq_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from sqlalchemy import Engine
 
@@ -73,6 +78,8 @@ class Worker:
         self._sending = sending(self._engine, clock, settings, self._stopped)
         self._busy_learning = threading.Lock()
         self._learning = MapLearning(self._engine, libpq_url(database_url), clock, self._stopped)
+        self._busy_backtesting = threading.Lock()
+        self._backtesting = Backtesting(self._engine, libpq_url(database_url), clock, self._stopped)
         self._kept_house_at = clock.now() - timedelta(seconds=HOUSEKEEPING_EVERY_S)
         self._watched_beacons_at = clock.now() - timedelta(seconds=BEACONS_EVERY_S)
 
@@ -152,9 +159,10 @@ class Worker:
         first_kept = now.date() - timedelta(days=self._settings.retention_days)
         with transaction(self._engine) as connection:
             partitions.ensure(connection, now.date())
-            dropped = partitions.drop_before(connection, first_kept)
             snapshots.drop_before(connection, first_kept)
             outbox_store.keep_house(connection, before=now - timedelta(days=self._settings.retention_days))
+            backtests.drop_before(connection, datetime.combine(first_kept, time(), tzinfo=UTC))
+        dropped = self._drop_pings(first_kept)
         with transaction(self._engine) as connection:
             taken = snapshots.take(connection, now.date(), now)
         log.info("kept house", partitions_dropped=dropped, snapshot_taken=taken)
@@ -190,6 +198,18 @@ class Worker:
         finally:
             self._busy_learning.release()
 
+    def run_backtests(self) -> None:
+        """The backtest that waits longest, in a process of its own."""
+        if not self._busy_backtesting.acquire(blocking=False):
+            return
+        try:
+            if not self._stopped.is_set():
+                self._backtesting.run_next()
+        except StoppedError:
+            log.info("a backtest is left to another worker")
+        finally:
+            self._busy_backtesting.release()
+
     def stop(self) -> None:
         """Begin no more of what takes long, and end what can be begun anew."""
         self._leads = False
@@ -200,6 +220,15 @@ class Worker:
         self._sending.close()
         self._leadership.give_up()
         self._engine.dispose()
+
+    def _drop_pings(self, first_kept: date) -> int:
+        """How many days' were dropped; none while somebody reads them, until the next time."""
+        try:
+            with transaction(self._engine) as connection:
+                return partitions.drop_before(connection, first_kept)
+        except Contended:
+            log.info("pings past their time are being read, and go later")
+            return 0
 
     def _decide_waiting(self) -> int:
         return self._decide(

@@ -42,7 +42,17 @@ SELECT DISTINCT customer_key FROM consents WHERE kind = 'marketing' AND customer
 """
 
 # Tables that say whose something is now; each has an index on its customer.
-OWNED = ("installations", "consents", "moves", "decisions", "grants", "waiting", "events", "deliveries")
+OWNED = (
+    "installations",
+    "consents",
+    "moves",
+    "decisions",
+    "grants",
+    "waiting",
+    "events",
+    "deliveries",
+    "backtest_examples",
+)
 
 ABSORBED = """
 SELECT (body ->> 'from')::bigint FROM changes
@@ -71,6 +81,7 @@ ERASE = (
     ),
     "DELETE FROM deliveries WHERE customer_key = ANY(%(keys)s::bigint[])",
     "DELETE FROM snapshot_rows WHERE customer_key = ANY(%(keys)s::bigint[])",
+    "DELETE FROM backtest_examples WHERE customer_key = ANY(%(keys)s::bigint[])",
     "UPDATE changes SET body = '{}' WHERE customer_key = ANY(%(keys)s::bigint[])",
     # That a code was redeemed is kept, since it is good for once; where, and by which slip, is not.
     (
@@ -137,6 +148,8 @@ EXPORT: Mapping[str, str] = {
     "outcomes": "SELECT o.decision_id, o.type, o.at, o.received_at FROM outcomes AS o"
     " JOIN decisions AS d USING (decision_id) WHERE d.customer_key = ANY(%(keys)s::bigint[])"
     " ORDER BY o.received_at, o.decision_id",
+    "backtests": "SELECT e.backtest_id, e.kind, e.campaign, e.body FROM backtest_examples AS e"
+    " WHERE e.customer_key = ANY(%(keys)s::bigint[]) ORDER BY e.backtest_id, e.number",
     "changes": "SELECT kind, now AS at, body FROM changes WHERE customer_key = ANY(%(keys)s::bigint[])"
     " ORDER BY seq",
 }

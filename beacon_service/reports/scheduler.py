@@ -27,6 +27,7 @@ UNION ALL SELECT 'releases', count(*), min(closes_at) FROM grants WHERE open AND
 UNION ALL SELECT 'outbox', count(*), min(next_at) FROM deliveries WHERE state = 'waiting' AND next_at <= %(now)s
     AND (channel <> 'webhook' OR endpoint IN (SELECT id FROM webhooks WHERE enabled))
 UNION ALL SELECT 'radio_maps', count(*), min(requested_at) FROM radio_maps WHERE status IN ('queued', 'learning')
+UNION ALL SELECT 'backtests', count(*), min(requested_at) FROM backtests WHERE status IN ('queued', 'running')
 """
 
 

@@ -2,7 +2,12 @@
 
 import json
 from datetime import timedelta
+from uuid import UUID
 
+from beacon_service.backtests import examples_store
+from beacon_service.backtests import store as backtests
+from beacon_service.backtests.model import Asked, Example
+from beacon_service.backtests.requests import By, Request
 from tests.factories.catalogue import campaign_document, place, zone_document
 from tests.factories.ledger import insert
 
@@ -46,6 +51,7 @@ def live(brand):
     brand.ping("phone-1", "ping-after-login")
     with brand.connect() as connection:
         snapshot(connection, brand.clock.now())
+        backtested(connection, brand.clock.now())
     return first["decision_id"], token, anonymous
 
 
@@ -57,11 +63,24 @@ def snapshot(connection, now):
     )
 
 
+def backtested(connection, now):
+    id_ = UUID(int=1)
+    asked = Request(Asked(now, now + timedelta(days=1)))
+    backtests.add(connection, asked, By("test", now, id_, now))
+    attempt = backtests.begin(connection, id_, "7", now)
+    (key,) = connection.execute("SELECT key FROM customers").fetchone()
+    found = {"reasons": {"tea": "backtest-secret"}}
+    moment = str(UUID(int=2))
+    examples_store.keep(
+        connection, attempt, 0, [Example("lost", moment, "tea", "shop", "cafe", now, found, None, key)]
+    )
+
+
 def test_nothing_that_leads_to_the_person_is_left_in_any_table(brand):
     _, token, anonymous = live(brand)
     longitude, latitude = (str(coordinate) for coordinate in place(0.5, 0.5))
     needles = ["anna", "phone-1", "Pixel Nine", "push-token-1", "vegan-secret", "w-7", "ping-"]
-    needles += ["order-7", "bought-wine", "rioja-secret", "wine-lovers"]
+    needles += ["order-7", "bought-wine", "rioja-secret", "wine-lovers", "backtest-secret"]
     needles += [longitude, latitude]
     before = {needle for _, _, needle in traces(brand, *needles)}
     assert before == set(needles), "the test looks for what is there"
