@@ -107,6 +107,7 @@ def write_trace(path: Path, header: Header, lines: Iterable[Line]) -> int:
 
     The file appears when all of it is written. TraceError where lines are out of order.
     """
+    _told(_header.decode, bytes_of(header), f"line 1 of {path}")
     return _write(path, header, in_order(lines))
 
 

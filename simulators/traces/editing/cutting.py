@@ -64,7 +64,11 @@ def cut_trace(
     """The header and the lines of the part. TraceError where nobody knows who was at the site."""
     header, first_pass = open_trace(source, lambda share: progress(share / 2))
     _, second_pass = open_trace(source, lambda share: progress(0.5 + share / 2))
+    if cut.site and header.sites and cut.site not in header.sites:
+        raise TraceError(f"{cut.site} is none of the sites of {source}: {', '.join(header.sites)}")
     needed = _needed(_with_places(first_pass, header, cut), cut)
+    if cut.installations and not needed.installations:
+        raise TraceError(f"none of the phones named does anything in this part of {source}; see `inspect`")
     sites = (cut.site,) if cut.site else header.sites
     begins_at = max(filter(None, (header.begins_at, cut.begins_at)))
     ends_at = min(filter(None, (header.ends_at, cut.ends_at)), default=None)

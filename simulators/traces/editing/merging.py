@@ -13,6 +13,7 @@ from simulators.traces.model import EventTold, Header, Line, Other, TraceError, 
 
 L = TypeVar("L", Line, Truth)
 MADE_BY = "beacon-sim merge"
+LONGEST_NOTE = 4_096
 
 
 class Overlaps:
@@ -76,13 +77,15 @@ def _by_time(streams: Sequence[Iterable[L]]) -> Iterator[L]:
 
 
 def _header(headers: Sequence[Header]) -> Header:
-    """Known to end only where all are."""
+    """Known to end only where all are. The note tells what the sources were made by."""
     ends = [header.ends_at for header in headers]
+    origins = dict.fromkeys(header.made_by for header in headers)
     return Header(
         made_by=MADE_BY,
         begins_at=min(header.begins_at for header in headers),
         ends_at=None if None in ends else max(end for end in ends if end is not None),
         sites=tuple(dict.fromkeys(site for header in headers for site in header.sites)),
+        note="; ".join(origins)[:LONGEST_NOTE],
     )
 
 

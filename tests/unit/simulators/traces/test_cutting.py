@@ -126,6 +126,10 @@ def test_times_without_a_zone_and_parts_that_end_before_they_begin_are_refused(d
         in run("cut", day, "-o", out, "--from", at(9).isoformat(), "--to", at(8).isoformat()).stderr
     )
     assert "--installations names nobody" in run("cut", day, "-o", out, "--installations", " ,").stderr
+    assert "mall is none of the sites of" in run("cut", day, "-o", out, "--site", "mall").stderr
+    assert (
+        "none of the phones named does anything" in run("cut", day, "-o", out, "--installations", "z").stderr
+    )
     assert not out.exists()
 
 

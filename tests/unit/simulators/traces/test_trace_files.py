@@ -149,6 +149,12 @@ def test_a_program_s_own_lines_are_held_to_the_format_as_well():
         list(checked([report(), broken]))
 
 
+def test_a_header_that_could_not_be_read_again_is_not_written(tmp_path):
+    with pytest.raises(TraceError, match=r"line 1 of .*: sites\[0\]: "):
+        write_trace(tmp_path / "t.jsonl", header(sites=("two words",)), [])
+    assert not (tmp_path / "t.jsonl").exists()
+
+
 def test_a_kind_that_is_not_known_is_kept_as_it_stands(tmp_path):
     line = b'{"kind": "configuration",  "at": "2026-11-02T10:00:00Z", "zones": {"b": 1, "a": 2.50}}'
     _, read = open_trace(write_raw(tmp_path / "t.jsonl", RAW_HEADER, line))
