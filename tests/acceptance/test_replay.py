@@ -59,7 +59,7 @@ def path(tmp_path):
 @pytest.fixture
 def welcome(place):
     """Whoever enters a zone, but for the last one that is entered, is offered a code of their own."""
-    offer = {"id": "offer", "title": "Welcome", "body": "For you: {{ code }}", "expires_after_s": 600}
+    offer = {"id": "offer", "title": "Welcome", "body": "For you: {{ offer.code }}", "expires_after_s": 600}
     offer |= {"codes": {"generated": {"prefix": "W-", "length": 12}}}
     body = campaign("entered", ZONES[: 2 * PHONES - 3], priority=1, expires_after_s=600)
     place.campaign("welcome", body | {"offers": [offer]})
