@@ -1,14 +1,11 @@
 """A walk: what one phone hears on one way through a place, with the truth beside it.
 
-Made-up shoppers and recorded people become the same thing here, so that all that plays walks knows one kind.
-Times are seconds since the walk's start: a walk is the same bytes on any day and gets its hour when played.
+The demo's shoppers and recorded people become the same thing here, before they become lines of a trace. Times are
+seconds since the walk's start: it gets its hour when played.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import msgspec
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +70,3 @@ class Walk:
     @property
     def ends_after_s(self) -> float:
         return self.starts_after_s + (self.pings[-1].after_s if self.pings else 0.0)
-
-
-def encode(walks: Iterable[Walk]) -> bytes:
-    """One walk a line of JSON, as `beacon-sim` writes and reads it."""
-    return b"".join(msgspec.json.encode(walk) + b"\n" for walk in walks)
-
-
-def decode(lines: bytes) -> tuple[Walk, ...]:
-    """The walks of `encode`; msgspec.DecodeError names the first place that is not one."""
-    return tuple(msgspec.json.decode(line, type=Walk) for line in lines.splitlines() if line.strip())
