@@ -147,7 +147,7 @@ class Teller:
 
     def _reports(self, outing: Outing, pings: "list[Measured]") -> Iterator[Told]:
         person = outing.person
-        requests = requests_of([ping.at_s for ping in pings], outing.draws, self.pace.scale)
+        requests = requests_of([ping.at_s for ping in pings], outing.draws, self.pace.network_scale)
         sent_s = np.array([request.at_s for request in requests], dtype=np.float64)
         at, clocks = spelling.instants(sent_s), spelling.instants(sent_s + person.phone.ahead_s)
         for number, request in enumerate(requests):

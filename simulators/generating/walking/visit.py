@@ -24,20 +24,23 @@ LEAVES_BEFORE_S = 60.0  # closing time
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast people walk (mean, spread, slowest, fastest), how long they look at one spot and wait at a till, and how
-    long stays, times without a network and the like are beside the usual ones. No visit lasts longer than `visit_s`.
+    long stays (`scale`) and times without a network (`network_scale`) are beside the usual ones. No visit has more than
+    `most_stops` or lasts longer than `visit_s`, unless its only stop is that far.
     """
 
     speeds_m_s: tuple[float, float, float, float]
     looks_s: tuple[float, float]
     queues_s: tuple[float, float]
     scale: float
+    network_scale: float
     visit_s: float
+    most_stops: int
 
 
 # Weidmann (1993): pedestrians walk at 1.34 m/s with a standard deviation of 0.26; among shelves slower.
-USUAL = Pace((1.1, 0.2, 0.6, 1.8), (12.0, 60.0), (20.0, 240.0), 1.0, 43_200.0)
+USUAL = Pace((1.1, 0.2, 0.6, 1.8), (12.0, 60.0), (20.0, 240.0), 1.0, 1.0, 43_200.0, 9)
 # For demonstrations in real time: a visit takes a minute and a half, and every rule on time still runs by the clock.
-HURRIED = Pace((2.5, 0.3, 2.0, 3.0), (3.0, 12.0), (2.0, 6.0), 0.08, 95.0)
+HURRIED = Pace((2.5, 0.3, 2.0, 3.0), (3.0, 12.0), (2.0, 6.0), 0.2, 0.05, 95.0, 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +97,14 @@ def make_visit(terrain: Terrain, errand: Errand, draws: np.random.Generator) -> 
 
 
 def _back_s(walker: Walker, goal: Goal, out: Door, pace: Pace, *, pays: bool) -> float:
-    """From here to a goal, past a till and out on the street, without the stay."""
+    """From here to a goal and around there, past a till and out on the street, without the stay."""
     till = _till(walker, goal.storey, goal.nodes[0]) if pays else None
     tills = [(till.storey, till.nodes[0])] if till else []
     way_s = walker.far_s((goal.storey, goal.nodes[0]), *tills, (out.storey, out.node))
     street_s = 2 * STREET_M / walker.speed_m_s if out.street else 0.0
-    return way_s + street_s + pace.looks_s[0] + pace.queues_s[1] * len(tills)
+    within = walker.terrain.nets[goal.storey].distance_m[np.ix_(goal.nodes, goal.nodes)]
+    around_s = float(within.max()) / walker.speed_m_s
+    return way_s + street_s + around_s + pace.looks_s[0] + pace.queues_s[1] * len(tills)
 
 
 def draw_speed_m_s(draws: np.random.Generator, pace: Pace = USUAL) -> float:
@@ -109,16 +114,18 @@ def draw_speed_m_s(draws: np.random.Generator, pace: Pace = USUAL) -> float:
 
 def _wished(terrain: Terrain, errand: Errand, draws: np.random.Generator) -> list[Goal]:
     fewest, most = STOPS[any(goal.zone.role is Role.SHOP for goal in terrain.goals)]
-    count = min(len(terrain.goals), int(draws.integers(fewest, most + 1)))
+    count = min(len(terrain.goals), errand.pace.most_stops, int(draws.integers(fewest, most + 1)))
     chances = errand.liking / errand.liking.sum()
     chosen = draws.choice(len(terrain.goals), size=count, replace=False, p=chances)
     return [terrain.goals[int(index)] for index in chosen]
 
 
 def _in_order(walker: Walker, wished: Sequence[Goal]) -> list[Goal]:
-    """Always the nearest next: floor by floor, since stairs count as a long way."""
+    """First to the floor of what they came for, the first wish; there and then always to the nearest next."""
     left, order = list(wished), []
-    storey, node = walker.storey, walker.node
+    storey, node = wished[0].storey, walker.node
+    if storey != walker.storey:
+        node = walker.arrives_at(storey)
     while left:
         nets = walker.terrain.nets
         following = min(

@@ -111,6 +111,14 @@ class Walker:
         """How long it takes from here to one spot after the other."""
         return sum(self._between_s(one, other) for one, other in pairwise([(self.storey, self.node), *spots]))
 
+    def arrives_at(self, storey: int) -> int:
+        """The node at which one would step off the stairs there."""
+        here = self.storey, self.node
+        while here[0] != storey:
+            flight, _, head = self._next_flight(*here, upward=storey > here[0])
+            here = (flight.lower + 1 if storey > here[0] else flight.lower), head
+        return here[1]
+
     def _between_s(self, one: Spot, other: Spot) -> float:
         took_s = 0.0
         while one[0] != other[0]:
