@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 # Two who ask at once are counted one after the other. "BACKTEST" in ASCII.
 ASKING_LOCK = 0x4241434B54455354
 
-_STATE = """
+_ONE = """
 SELECT id, status, asked::text, requested_at, actor, begun_at, ended_at, attempts, share, steps, decisions, told_at,
-    error, {report}, code_version
-FROM backtests
+    error, report::text, code_version
+FROM backtests WHERE id = %(id)s
 """
-_ONE = _STATE.format(report="report::text") + "WHERE id = %(id)s"
-# Newest first. A report is for who opens one.
-_PAGE = (
-    _STATE.format(report="NULL")
-    + "WHERE %(before)s::uuid IS NULL OR id < %(before)s ORDER BY id DESC LIMIT %(limit)s"
-)
+# Newest first. Reports and the bodies of changes, which may be large, are for who opens one.
+_PAGE = """
+SELECT id, status, json_build_object('drafts', asked -> 'drafts', 'asked', json_build_object(
+        'since', asked -> 'asked' -> 'since', 'until', asked -> 'asked' -> 'until', 'anew', asked -> 'asked' -> 'anew',
+        'instead', (
+            SELECT coalesce(json_agg(json_build_object('kind', one -> 'kind', 'key', one -> 'key', 'body', NULL)), '[]')
+            FROM json_array_elements(asked -> 'asked' -> 'instead') AS one)))::text,
+    requested_at, actor, begun_at, ended_at, attempts, share, steps, decisions, told_at, error, NULL, code_version
+FROM backtests WHERE %(before)s::uuid IS NULL OR id < %(before)s ORDER BY id DESC LIMIT %(limit)s
+"""
 
 _BEGIN = """
 UPDATE backtests SET status = 'running', attempts = attempts + 1, begun_at = %(at)s, told_at = %(at)s, share = 0,
@@ -73,7 +77,7 @@ def find(connection: Connection, id_: UUID) -> State | None:
 
 
 def page(connection: Connection, *, before: UUID | None, limit: int) -> list[State]:
-    """Newest first, without their reports."""
+    """Newest first, without their reports and the bodies of changes."""
     return [_state(row) for row in connection.execute(_PAGE, {"before": before, "limit": limit})]
 
 

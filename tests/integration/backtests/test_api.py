@@ -256,7 +256,7 @@ def test_the_body_is_bounded(brand, asking):
 
 
 def test_a_list_is_newest_first_in_pages_and_without_what_is_large(brand, ask):
-    ids = [ask(("campaign", "coffee", campaign_body()))["id"] for _ in range(5)]
+    ids = [ask(("campaign", "coffee", campaign_body()))["id"] for _ in range(4)]
     first = brand.get("/backtests?limit=3").json
     second = brand.get(f"/backtests?limit=3&cursor={first['next_cursor']}").json
     found = first["items"] + second["items"]
@@ -264,6 +264,15 @@ def test_a_list_is_newest_first_in_pages_and_without_what_is_large(brand, ask):
     assert second["next_cursor"] is None
     assert all(one["changes"] == [{"kind": "campaign", "key": "coffee"}] for one in found)
     assert all("report" not in one for one in found)
+    whole = brand.get(f"/backtests/{ids[0]}").json
+    assert {name: whole[name] for name in found[-1] if name != "changes"} == {
+        name: told for name, told in found[-1].items() if name != "changes"
+    }
+    assert (
+        ask(drafts=[], positions="anew")["changes"]
+        == brand.get("/backtests").json["items"][0]["changes"]
+        == []
+    )
 
 
 @pytest.mark.parametrize("path", ["/backtests", "/backtests/{id}/examples"])
