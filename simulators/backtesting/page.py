@@ -8,6 +8,8 @@ from simulators.backtesting.telling import headline, side, why
 
 # Plots are drawn in these units and scale with the page.
 WIDTH, HEIGHT, MARGIN = 720, 160, 4
+# Of one hour's two bars: few hours are no wall.
+WIDEST = 48
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --was: #8a94a0; --would: #0b6bcb; --line: #d5dae0 }
 @media (prefers-color-scheme: dark) {
@@ -36,7 +38,7 @@ def page(answer: Mapping[str, Any], examples: Sequence[Mapping[str, Any]]) -> st
         KEY,
         "<h2>Offers by hour</h2>" + bars(report["hours"]),
         "<h2>Campaigns</h2>" + _campaigns(report["campaigns"]),
-        "<h2>Zones</h2>" + bars(report["zones"]),
+        "<h2>Zones</h2>" + _zones(report["zones"]),
         "<h2>Customers</h2>" + _customers(report),
         _moves(report["moves"]),
         f"<h2>Moments that differ</h2>{_examples(examples)}",
@@ -51,7 +53,7 @@ def bars(pairs: Mapping[str, Sequence[int]]) -> str:
     if not pairs:
         return "<p>No offer was made, and none would have been.</p>"
     most = max(max(pair) for pair in pairs.values()) or 1
-    step = (WIDTH - 2 * MARGIN) / len(pairs)
+    step = min(WIDEST, (WIDTH - 2 * MARGIN) / len(pairs))
     drawn = [
         f"<g><title>{escape(name)}: {pair[0]} and {pair[1]}</title>"
         + _bar("was", MARGIN + place * step, step * 0.42, pair[0] / most)
@@ -89,6 +91,12 @@ def _campaigns(found: Mapping[str, Any]) -> str:
         if any(one["offers"]) or one["reasons"]
     ]
     return _table(("campaign", "offers", "would be", "gained", "lost", "most of it because"), rows)
+
+
+def _zones(found: Mapping[str, Sequence[int]]) -> str:
+    """Those with most offers first."""
+    most = sorted(found.items(), key=lambda one: (-max(one[1]), one[0]))
+    return _table(("zone", "offers", "would be"), [(zone or "at no place", *pair) for zone, pair in most])
 
 
 def _customers(report: Mapping[str, Any]) -> str:
