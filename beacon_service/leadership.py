@@ -5,7 +5,7 @@ And which of them has a single piece of work that takes long.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -63,4 +63,9 @@ def held_alone(url: str, work: str) -> Iterator[bool]:
     """
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [work]).fetchone()
-        yield row is not None and row[0]
+        try:
+            yield row is not None and row[0]
+        finally:
+            # The server notices the end of a connection some moments later, and until then nobody else may begin.
+            with suppress(psycopg.OperationalError):
+                connection.execute("SELECT pg_advisory_unlock_all()")

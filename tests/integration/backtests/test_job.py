@@ -267,6 +267,12 @@ def test_what_a_dead_worker_had_begun_is_begun_anew(visited, worker, begun, sett
     assert (told(visited, id_)["status"], told(visited, id_)["attempts"]) == ("done", 2)
 
 
+def test_what_a_worker_lets_go_of_can_be_begun_at_once(database_url):
+    for _ in range(30):
+        with held_alone(libpq_url(database_url), "backtest:1") as ours:
+            assert ours
+
+
 def test_what_ends_every_worker_is_given_up(visited, worker, begun):
     id_ = ask(visited)
     for _ in range(MOST_ATTEMPTS):
