@@ -6,7 +6,7 @@ The realistic mix of the other benchmarks, a thousand zones with three campaigns
 15 % move, 5 % make an offer. The service's own code takes them in batches of a hundred, each at its time of a virtual
 clock; then one process replays what was recorded. Told are recorded pings a second of the clock, and microseconds of
 processor a ping of that process and of its PostgreSQL backend. Verified, nothing may differ; under the other cap there
-must be more offers. The aim is 15 000 pings a second from recorded positions, and the exit status says whether it is met.
+must be more offers. The aim is 15 000 pings a second from recorded positions; the exit status says whether it is met.
 """
 
 import argparse
