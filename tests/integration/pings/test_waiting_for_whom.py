@@ -370,7 +370,6 @@ class TestTheLook:
         for statement in (sql.DUE_WAITING, sql.END_VAIN):
             assert rows_read(both, statement, most=50) < 50 * 20
 
-
     def test_what_is_handed_over_in_that_moment_is_not_in_vain(self, both):
         """The look has begun, and knows the phone under its former customer, when a merge is committed."""
         gate, table = "(SELECT pg_advisory_xact_lock_shared(77)) AS gate, waiting", "FROM waiting\n"
