@@ -207,8 +207,9 @@ class Settings(DatabaseSettings):
     max_import_bytes: Positive = Field(
         default=8_388_608, description="Largest body of an import, after decompression."
     )
-    max_pings_per_request: Positive = Field(
-        default=1_000, description="Most pings in one request, over all its batches."
+    # A step draws a thousand numbers for its causes; more would overlap with the next step's.
+    max_pings_per_request: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        default=1_000, description="Most pings in one request, over all its batches; 1000 at most."
     )
     rate_limit_key: RateLimit = Field(
         default="5000/second", description="Requests that one API key may make."

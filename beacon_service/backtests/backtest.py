@@ -56,8 +56,8 @@ def _backtest(connection: Connection, asked: Asked, handle: Handle) -> dict[str,
     for one in run.happened():
         watch.looks(one)
         watch.report.moved(event for told in one.settled.told for event in told.events)
-        watch.add(pairing.feed(one.before, one.after, one.settled.now), run)
-    watch.add(pairing.rest(), run)
+        watch.add(pairing.feed(one.before, one.after, one.settled.now))
+    watch.add(pairing.rest())
     watch.keep(0)
     for zone, kind, number in history_store.moves(connection, span):
         watch.report.before.move(zone, kind, number)
@@ -115,9 +115,9 @@ class _Watch:
         share = max(0.0, min(1.0, (one.settled.now - self.asked.since) / whole))
         self.handle.tell(Progress(share, self.steps, self.report.before.decisions))
 
-    def add(self, pairs: Iterable[Pair], run: Run) -> None:
+    def add(self, pairs: Iterable[Pair]) -> None:
         for pair in pairs:
-            found = self.report.add(pair, run.customer_of(pair.either.installation_key))
+            found = self.report.add(pair)
             if found is not None and self.examples < MOST_EXAMPLES:
                 self.examples += 1
                 self._found = [*(self._found or ()), found]

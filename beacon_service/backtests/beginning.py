@@ -32,12 +32,11 @@ if TYPE_CHECKING:
 
 # No transaction of ours is under way for longer, so what is not in a snapshot was settled later than this before it.
 IN_FLIGHT = timedelta(minutes=10)
-# A reservation is released within seconds of its end; within so many its release is looked for.
-RELEASED_WITHIN = timedelta(minutes=15)
 DAWN = datetime(1970, 1, 1, tzinfo=UTC)
 
 SNAPSHOT = """
-SELECT id, taken_at FROM snapshots WHERE taken_at <= %(at)s::timestamptz ORDER BY taken_at DESC LIMIT 1
+SELECT id, taken_at, catalogue_version FROM snapshots
+WHERE taken_at <= %(at)s::timestamptz ORDER BY taken_at DESC LIMIT 1
 """
 MERGES = """
 SELECT seq, (c.body ->> 'from')::bigint, (c.body ->> 'to')::bigint, (c.body ->> 'installation')::bigint,
@@ -69,8 +68,11 @@ WHERE customer_key = ANY(%(keys)s::bigint[]) AND kind = 'release'
 AMOUNTS = """
 SELECT g.decided_at, CASE WHEN %(money)s::boolean THEN g.cost ELSE 1 END
 FROM grants AS g
-JOIN snapshot_rows AS r ON r.snapshot_id = %(snapshot)s::bigint AND r.kind = 'customer' AND r.key = g.customer_key::text
-WHERE g.arm = 'offered' AND NOT g.customer_key = ANY(%(but)s::bigint[]) AND g.seq <= r.last_seq
+JOIN customers AS c ON c.key = g.customer_key
+LEFT JOIN snapshot_rows AS r
+    ON r.snapshot_id = %(snapshot)s::bigint AND r.kind = 'customer' AND r.key = g.customer_key::text
+WHERE g.arm = 'offered' AND NOT g.customer_key = ANY(%(but)s::bigint[])
+    AND (g.seq <= r.last_seq OR c.erased_at IS NOT NULL AND g.decided_at <= %(taken_at)s::timestamptz)
     AND CASE WHEN %(campaign)s::text IS NULL THEN g.policy ELSE g.campaign = %(campaign)s::text END
     AND g.decided_at > coalesce(%(after)s::timestamptz, '-infinity')
     AND g.decided_at >= coalesce(%(start)s::timestamptz, '-infinity')
@@ -78,12 +80,12 @@ WHERE g.arm = 'offered' AND NOT g.customer_key = ANY(%(but)s::bigint[]) AND g.se
     AND (%(offer)s::text IS NULL OR g.offer_id = %(offer)s::text)
     AND (%(tag)s::text IS NULL OR %(tag)s::text = ANY(g.tags))
     AND (%(channel)s::text IS NULL OR g.channel = %(channel)s::text)
-    AND (%(types)s::text[] IS NULL OR g.closes_at > %(taken_at)s::timestamptz
-        OR EXISTS (SELECT FROM outcomes AS o
-            WHERE o.decision_id = g.decision_id AND o.seq <= r.last_seq AND o.type = ANY(%(types)s::text[]))
-        OR g.closes_at > %(taken_at)s::timestamptz - interval '15 minutes' AND NOT EXISTS (SELECT FROM changes AS c
-            WHERE c.customer_key = g.customer_key AND c.kind = 'release' AND c.seq <= r.last_seq
-                AND c.body -> 'grants' @> jsonb_build_array(jsonb_build_array(g.decision_id::text, g.campaign))))
+    AND (%(types)s::text[] IS NULL OR g.open
+        OR EXISTS (SELECT FROM outcomes AS o WHERE o.decision_id = g.decision_id
+            AND (r.last_seq IS NULL OR o.seq <= r.last_seq) AND o.type = ANY(%(types)s::text[]))
+        OR EXISTS (SELECT FROM changes AS later
+            WHERE later.customer_key = g.customer_key AND later.kind = 'release' AND later.seq > r.last_seq
+                AND later.body -> 'grants' @> jsonb_build_array(jsonb_build_array(g.decision_id::text, g.campaign))))
 """
 
 _customer = msgspec.json.Decoder(dict[str, Any])
@@ -103,6 +105,7 @@ class Merge(NamedTuple):
 class Snapshot(NamedTuple):
     id: int
     taken_at: datetime
+    version: int  # of the configuration
 
 
 @dataclass(slots=True)
@@ -140,7 +143,8 @@ class Beginning:
         """Those customers as the beginning has them; who came later has nothing but a name."""
         names = {key: merge.origin_id for key, merge in self.merges.items() if key in keys}
         (rows,) = round_trip(self.connection, [Statement(NAMES, {"keys": list(keys)})])
-        names |= {key: name for key, name, _ in rows}
+        # Of the erased nobody knows anything; what they were given is among the amounts.
+        names |= {key: name for key, name, is_erased in rows if not is_erased}
         found = _Rows.of(self._rows(keys))
         ledgers = self._ledgers({key: found.upto[key] for key in found.customers}) if found.customers else {}
         gone = [Person(_nobody(key, ""), Memory(), upto=self.gone[key]) for key in keys if key in self.gone]

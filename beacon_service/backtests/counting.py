@@ -68,7 +68,9 @@ class _Count:
         if self._moves and amount > 0:
             insort(self._times, at)
         elif self._moves and amount < 0:
-            del self._times[bisect_left(self._times, at)]
+            place = bisect_left(self._times, at)
+            assert self._times[place : place + 1] == [at], "what is taken back was counted"
+            del self._times[place]
 
     def used(self, charge: Charge) -> int:
         """As that charge counts: its window may have moved on. At most the limit, as the ledger is read that far."""

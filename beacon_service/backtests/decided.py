@@ -52,9 +52,11 @@ class Decided(msgspec.Struct, frozen=True):
     refusals: list[str]
     scores: dict[str, float]
     grants: list[Charged]
+    customer_key: int  # of a recorded one: whoever that is today
 
 
-FIELDS = Decided.__struct_fields__
+# The fields of which each is compared.
+FIELDS = Decided.__struct_fields__[:-1]
 
 
 def decided(decision: Decision, now: datetime, version: int) -> Decided:
@@ -85,6 +87,7 @@ def decided(decision: Decision, now: datetime, version: int) -> Decided:
         refusals=list(decision.refusals),
         scores=dict(decision.scores),
         grants=sorted(_charged(decision), key=lambda one: one.campaign),
+        customer_key=moment.customer_key,
     )
 
 

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 
 from beacon_service.backtests.counting import SharedCounts
@@ -16,6 +17,7 @@ from beacon_service.campaigns.ledger import IMPLIED, Outcome
 from beacon_service.customers.events import merged_events, with_events
 from beacon_service.engine import Catalogue
 from beacon_service.identity.merge import merged_attributes, merged_memory, with_stays, without_stays
+from beacon_service.visits.model import Presence
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ Happening: TypeAlias = Callable[[Affairs, Changed], None]
 
 
 def happen(affairs: Affairs, change: Changed) -> None:
-    """Apply it. Of whoever was erased since, the body is empty: nothing is known of it, and nothing happens."""
-    if change.body or change.kind == "erase":
+    """Apply it. Of whoever was erased nothing is known, and nothing happens, whatever the log still says."""
+    if change.customer_key in affairs.people.customers and (change.body or change.kind == "erase"):
         HAPPENINGS[change.kind](affairs, change)
 
 
@@ -84,17 +86,20 @@ def _release(affairs: Affairs, change: Changed) -> None:
 
 
 def _identify(affairs: Affairs, change: Changed) -> None:
-    """Logged with both customers: it happens once."""
+    """Logged with both customers, and applied to each by their own entry: the other may have been erased since."""
     said, people = change.body, affairs.people
-    if change.customer_key != said["to"]:
-        return
+    is_known = said["installation"] in people.installations
     phone = people.phone(said["installation"], said["from"])
-    sensitive, memories = affairs.catalogue.places.sensitive, people.memories
-    memories[said["from"]] = without_stays(memories[said["from"]], phone.presence, sensitive)
-    memories[said["to"]] = with_stays(memories[said["to"]], phone.presence)
+    if not is_known and "phone" in said:
+        about = said["phone"]
+        phone = replace(phone, **(about | {"presence": msgspec.convert(about["presence"], Presence)}))
+    customer, memory = change.customer_key, people.memories[change.customer_key]
+    if customer == said["to"]:
+        people.memories[customer] = with_stays(memory, phone.presence)
+    else:
+        people.memories[customer] = without_stays(memory, phone.presence, affairs.catalogue.places.sensitive)
     people.hand(replace(phone, customer_key=said["to"]))
-    people.settle_location(said["from"])
-    people.settle_location(said["to"])
+    people.settle_location(customer)
 
 
 def _merge(affairs: Affairs, change: Changed) -> None:
@@ -116,6 +121,7 @@ def _merge(affairs: Affairs, change: Changed) -> None:
     for phone in people.phones(origin.key):
         people.hand(replace(phone, customer_key=target.key))
     people.forget(origin.key)
+    people.merged[origin.key] = target.key
     people.settle_location(target.key)
 
 

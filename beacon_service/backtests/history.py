@@ -62,6 +62,11 @@ class Step(NamedTuple):
     entries: Sequence[Entry]
 
     @property
+    def decides(self) -> bool:
+        """Whether the configuration was asked; changes of customers tell nothing of it."""
+        return any(not isinstance(entry, Changed) for entry in self.entries)
+
+    @property
     def version(self) -> int | None:
         found = (entry.version for entry in self.entries if not isinstance(entry, Changed))
         return next(found, None)

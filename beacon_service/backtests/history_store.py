@@ -43,7 +43,8 @@ WHERE now >= %(since)s AND now < %(until)s ORDER BY seq
 DECISIONS = """
 SELECT d.seq, d.moment_key, d.decision_id, d.installation_key, d.site, d.zone, d.move, d.dwell_s, d.within_m, d.visit,
     d.at, d.decided_at, d.catalogue_version, d.campaign, d.revision, d.offer_id, d.offer::text, d.channel, d.expires_at,
-    d.reasons::text, d.counts::text, d.draws::text, d.refusals::text, d.scores::text, g.rows::text, d.code_version
+    d.reasons::text, d.counts::text, d.draws::text, d.refusals::text, d.scores::text, g.rows::text, d.customer_key,
+    d.code_version
 FROM decisions AS d
 JOIN customers AS c ON c.key = d.customer_key AND c.erased_at IS NULL
 CROSS JOIN LATERAL (
@@ -174,9 +175,9 @@ def _change(row: Row) -> Entry | None:
 
 
 def _recorded(row: Row) -> Recorded:
-    seq, *told, grants, code_version = row
+    seq, *told, grants, customer_key, code_version = row
     named = dict(zip(FIELDS, (*told, None), strict=True))
     for name in DOCUMENTS:
         named[name] = None if named[name] is None else _json.decode(named[name])
     named["grants"] = _charged.decode(grants) if grants else []
-    return Recorded(seq, code_version, Decided(**named))
+    return Recorded(seq, code_version, Decided(**named, customer_key=customer_key))

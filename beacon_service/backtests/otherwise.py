@@ -54,14 +54,15 @@ class Ahead:
             self._held.append(step)
             self._count(step, 1)
             while self._held[0].now < step.now - AHEAD:
-                yield self._taken()
+                yield from self._next()
         while self._held:
-            yield self._taken()
+            yield from self._next()
 
-    def _taken(self) -> Step:
+    def _next(self) -> Iterator[Step]:
+        """Its own timers are ahead until it is settled."""
         step = self._held.popleft()
+        yield step
         self._count(step, -1)
-        return step
 
     def _count(self, step: Step, by: int) -> None:
         for entry in step.entries:
@@ -94,6 +95,7 @@ class Otherwise:
     moves: bool
     unlike: set[str] = field(default_factory=set)  # decisions that came out otherwise
     _waiting: dict[UUID, Waiting] = field(default_factory=dict)
+    _decided: set[UUID] = field(default_factory=set)  # moments that waited, by a timer of its own
     _alarms: list[_Alarm] = field(default_factory=list)
     _armed: dict[int, datetime] = field(default_factory=dict)
     _lags: deque[timedelta] = field(default_factory=lambda: deque([USUAL_LAG], maxlen=REMEMBERED))
@@ -110,11 +112,15 @@ class Otherwise:
                 self._arm(entry.cause.installation_key)
         yield settled
 
+    def finish(self, until: datetime, catalogue: Catalogue) -> Iterator[Settled]:
+        """What comes about by itself between the last step and the end."""
+        yield from self._until(until, catalogue)
+
     def compare(self, settled: Settled, before: Iterable[Decided]) -> None:
         """Whose offer is not the recorded one is taken to be delivered, and nothing that was reported is of it."""
-        recorded = {one.decision_id: one.offer_id for one in before if one.offer_id is not None}
+        recorded = {one.decision_id: (one.campaign, one.offer_id) for one in before}
         for decision in settled.decisions:
-            if decision.offer is None or recorded.get(decision.id) == decision.offer.id:
+            if decision.offer is None or recorded.get(decision.id) == (decision.campaign, decision.offer.id):
                 continue
             self.unlike.add(str(decision.id))
             customer = decision.moment.customer_key
@@ -145,6 +151,8 @@ class Otherwise:
         """A move's moment waits where it does here; what no move made waits as it did, if its campaign is the same."""
         waited = entry.cause.waiting
         own = self._waiting.pop(waited.moment.key, None)
+        if waited.moment.key in self._decided:  # by a timer of its own
+            return None
         if own is None and (waited.moment.zone or waited.campaign in self.changed):
             return None
         return entry._replace(cause=Due(entry.cause.installation_key, own or waited, entry.cause.seed))
@@ -177,7 +185,7 @@ class Otherwise:
             (one.installation_key, one.zone, one.move, campaign)
             for one in before
             for campaign, reason in one.reasons.items()
-            if reason == Reason.DELAYED
+            if reason == Reason.DELAYED or (reason == Reason.QUIET and campaign not in self.changed)
         }
         for told in settled.told:
             for waiting in told.waiting:
@@ -238,17 +246,20 @@ class Otherwise:
         if self.ahead.due[key]:
             return None  # the log has it: it is decided then
         waiting = self._waiting.pop(key)
-        phone = self.replay.people.installations.get(waiting.moment.installation_key)
-        if phone is None or phone.customer_key not in self.replay.people.customers:
+        people, moment = self.replay.people, waiting.moment
+        phone = people.installations.get(moment.installation_key)
+        if phone is None or phone.customer_key != people.whose(moment.customer_key):
+            return None  # it went over to somebody else
+        if moment.site and not phone.location:
             return None
+        self._decided.add(key)
         settled = self.replay.decide_due(catalogue, alarm.at, [Due(phone.key, waiting, _seed("due", key))])
         self._put_off(settled)
         return settled
 
     def _close(self, alarm: _Alarm, _: Catalogue) -> Settled | None:
         customer, decision_id, campaign = alarm.about
-        if customer in self.replay.people.ledgers:
-            self.replay.people.became(customer, decision_id, self.replay.counts, closed=campaign)
+        self.replay.people.became(customer, decision_id, self.replay.counts, closed=campaign)
         return None
 
 

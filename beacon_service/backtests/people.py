@@ -34,6 +34,7 @@ class People:
     memories: dict[int, Memory] = field(default_factory=dict)
     ledgers: dict[int, list[LedgerGrant]] = field(default_factory=dict)
     upto: dict[int, int] = field(default_factory=dict)
+    merged: dict[int, int] = field(default_factory=dict)  # who became part of whom
     _phones: dict[int, set[int]] = field(default_factory=lambda: defaultdict(set))  # by customer
 
     @property
@@ -56,6 +57,12 @@ class People:
             held.pop(key, None)
         for phone in self._phones.pop(key, ()):
             del self.installations[phone]
+
+    def whose(self, customer: int) -> int:
+        """Who the customer is by now."""
+        while customer in self.merged:
+            customer = self.merged[customer]
+        return customer
 
     def phones(self, customer: int) -> list[Installation]:
         return [self.installations[key] for key in self._phones.get(customer, ())]
@@ -99,7 +106,7 @@ class People:
         closed: str | None = None,
     ) -> None:
         """An outcome of what was offered by a decision, or the end of the reservation of campaign `closed`."""
-        ledger = self.ledgers[customer]
+        ledger = self.ledgers.get(self.whose(customer), [])
         for place, grant in enumerate(ledger):
             if grant.decision_id != decision_id or grant.arm != "offered":
                 continue

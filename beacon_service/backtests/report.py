@@ -11,6 +11,7 @@ import msgspec
 
 from beacon_service.backtests.decided import differences
 from beacon_service.backtests.model import Example
+from beacon_service.pings.answer import OfferOut
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,8 +81,9 @@ class Report:
     reasons: dict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
     differing: Counter[str] = field(default_factory=Counter)  # fields, of a verification
 
-    def add(self, pair: Pair, customer: int) -> Example | None:
+    def add(self, pair: Pair) -> Example | None:
         """Counts it; an example where it was decided otherwise."""
+        customer = pair.either.customer_key
         for side, one in ((self.before, pair.before), (self.after, pair.after)):
             if one is not None:
                 side.add(one, customer)
@@ -90,7 +92,7 @@ class Report:
         if found is None:
             return None
         self.kinds[found.kind] += 1
-        return msgspec.structs.replace(found, customer_key=customer or None)
+        return msgspec.structs.replace(found, customer_key=customer)
 
     def moved(self, events: Iterable[Event]) -> None:
         for event in events:
@@ -194,9 +196,20 @@ def example(kind: DifferenceKind, pair: Pair, campaign: str | None) -> Example:
         site=one.site,
         zone=one.zone,
         at=one.at,
-        before=None if pair.before is None else msgspec.to_builtins(pair.before),
-        after=None if pair.after is None else msgspec.to_builtins(pair.after),
+        before=_shown(pair.before),
+        after=_shown(pair.after),
     )
+
+
+def _shown(one: Decided | None) -> dict[str, Any] | None:
+    """Without codes: they are their customers', and may still be good."""
+    if one is None:
+        return None
+    shown: dict[str, Any] = msgspec.to_builtins(one)
+    if one.offer is not None:
+        shown["offer"] = msgspec.to_builtins(msgspec.convert(one.offer, OfferOut).without_code())
+    grants = [msgspec.structs.replace(grant, code=None) for grant in one.grants]
+    return shown | {"grants": msgspec.to_builtins(grants)}
 
 
 def place_of(one: Decided) -> str:

@@ -11,7 +11,7 @@ from beacon_service.backtests import history_store
 from beacon_service.backtests.decided import Decided, decided
 from beacon_service.backtests.history import Changed, Pinged, Step, step_of, steps
 from beacon_service.backtests.otherwise import Ahead, Otherwise
-from beacon_service.backtests.replay import Codes, Replay, Settled
+from beacon_service.backtests.replay import Codes, Replay, Settled, no_codes
 from beacon_service.backtests.versions import Versions
 from beacon_service.campaigns.ledger import Tally
 from beacon_service.configuration.model import NOTHING
@@ -106,7 +106,9 @@ class Run:
     ) -> Run:
         """`instead`: documents laid over the configuration. `anew`: pings are located by what they heard."""
         recordings = Recordings(history_store.recorded(connection, span._replace(since=beginning.since)))
-        replay = Replay(earlier=beginning, codes=Codes(recordings.code, recordings.pool))
+        # What a pool had is known of the recorded decisions alone; under changes none runs dry.
+        pool = no_codes().pool if instead.bodies else recordings.pool
+        replay = Replay(earlier=beginning, codes=Codes(recordings.code, pool))
         versions = Versions(connection, instead)
         return cls(connection, span, beginning, versions, recordings, replay, anew)
 
@@ -114,18 +116,15 @@ class Run:
     def other_code(self) -> int:
         return self.recordings.other_code
 
-    def customer_of(self, installation: int) -> int:
-        """Whose phone it is by now; 0 of one that nobody has any more."""
-        phone = self.replay.people.installations.get(installation)
-        return phone.customer_key if phone is not None else 0
-
     def happened(self) -> Iterator[Happened]:
         """Each step of the range, in order; those between the beginning and the range are settled and not told."""
+        if self.beginning.snapshot is not None:
+            self.versions.at(self.beginning.snapshot.version, self.beginning.since)
         self.replay.people.meet(self.beginning.persons(self.beginning.merging))
         otherwise = self._otherwise() if self.versions.instead.bodies else None
         for step in otherwise.ahead if otherwise else self._met():
             before = self.recordings.of(step.number)
-            catalogue = self.versions.at(step.version, step.now)
+            catalogue = self.versions.at(step.version, step.now) if step.decides else self.versions.current
             if otherwise is None:
                 found: Iterable[Settled] = (self.replay.settle(step, catalogue),)
             else:
@@ -136,6 +135,10 @@ class Run:
                 if settled.now >= self.span.since:
                     yield Happened(settled, catalogue.version, before)
                     before = []
+        if otherwise is not None:
+            catalogue = self.versions.current
+            for settled in otherwise.finish(self.span.until, catalogue):
+                yield Happened(settled, catalogue.version, [])
 
     def _otherwise(self) -> Otherwise:
         changed = {key for kind, key in self.versions.instead.bodies if kind == "campaign"}

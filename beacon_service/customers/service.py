@@ -154,7 +154,7 @@ def _write(
         store.settle_location(connection, [customer.key])
         if not location:
             store.end_waiting(connection, installation.key, located=True)
-    changes = record_consents(connection, customer, installation.key, said, act)
+    changes = record_consents(connection, customer, installation, said, act)
     if asked.details.model != installation.model:  # levels are read by it
         told = {"installation": installation.key, "model": asked.details.model}
         changes.append(Change(customer.key, "phone_model", told))
@@ -172,12 +172,14 @@ def _write(
 def record_consents(
     connection: Connection,
     customer: CustomerRecord,
-    installation_key: int | None,
+    installation: InstallationRecord | None,
     said: Consents,
     act: Act,
 ) -> list[Change]:
     """Keep what is new in the statements, or given for another wording; answer the changes to be logged."""
+    installation_key = installation.key if installation is not None else None
     latest = store.latest_consents(connection, customer.key, installation_key)
+    held = {"marketing": customer.marketing, "location": installation.location if installation else None}
     stated: list[tuple[ConsentKind, bool | None]] = [
         ("location", said.location),
         ("marketing", said.marketing),
@@ -186,11 +188,9 @@ def record_consents(
         Consent(customer.key, installation_key, kind, granted, said.wording)
         for kind, granted in stated
         if granted is not None
-        # After a merge consent may be stricter than what was last stated.
-        and (
-            latest.get(kind) != (granted, said.wording)
-            or (kind == "marketing" and granted != customer.marketing)
-        )
+        # After a merge consent may be stricter than what this customer last stated, and a phone that was another's
+        # meanwhile may be as they wanted it.
+        and (latest.get(kind) != (granted, said.wording) or held[kind] not in {granted, None})
     ]
     store.append_consents(connection, news, act)
     return [_change_of(consent) for consent in news]

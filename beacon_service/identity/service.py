@@ -6,6 +6,8 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from beacon_service.customers import events_store
 from beacon_service.customers import service as customers
 from beacon_service.customers import store as customer_store
@@ -139,7 +141,10 @@ def _move(
     store.move_installation(connection, installation.key, target.key)
     customer_store.settle_location(connection, [origin.key, target.key])
     body = {"from": origin.key, "to": target.key, "installation": installation.key}
-    changes = [Change(origin.key, "identify", body), Change(target.key, "identify", body)]
+    # What is known of the phone was logged with its former customer, who may be erased one day.
+    phone = {name: getattr(installation, name) for name in ("location", "model", "locale", "time_zone")}
+    received = body | {"phone": phone | {"presence": msgspec.to_builtins(presence)}}
+    changes = [Change(origin.key, "identify", body), Change(target.key, "identify", received)]
     customer_store.append_changes(connection, changes, now)
 
 
