@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of what is answered only a sentence is ever read.
 MOST_BYTES = 65_536
+# Of words that others chose.
+LONGEST_REASON = 200
 # For how long a connection is kept: then the name is resolved and its addresses are looked at anew.
 KEEP_S = 60.0
 
@@ -76,4 +78,4 @@ class Checked:
 
 def reason(error: Exception) -> str:
     """A library's own words; what it says of certificates is needed to mend them."""
-    return str(error).strip()[:200] or type(error).__name__
+    return str(error).strip()[:LONGEST_REASON] or type(error).__name__
