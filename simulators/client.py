@@ -142,8 +142,9 @@ def accepted(method: str, path: str, answer: Answer) -> Answer:
 def words_of(answer: Answer) -> str:
     """What a refusal says of itself."""
     told = answer.body if isinstance(answer.body, dict) else {}
-    words = [str(told[name]) for name in ("code", "title", "detail", "errors") if told.get(name)]
-    return ", ".join(words) or "no reason given"
+    words = [str(told[name]) for name in ("code", "detail") if told.get(name)]
+    places = [" ".join(map(str, one.values())) for one in told.get("errors", ()) if isinstance(one, dict)]
+    return "; ".join([", ".join(words) or "no reason given", *places])
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float:

@@ -131,3 +131,12 @@ def test_a_list_is_read_page_after_page(talking):
     asked = [parse_qs(urlsplit(request.path).query) for request in service.requests]
     assert [each.get("cursor") for each in asked] == [None, ["c"]]
     assert all(each["since"] == ["now"] for each in asked)
+
+
+def test_a_refusal_is_told_in_words_with_each_place():
+    fault = {"where": "/to", "what": "is in the future", "do": "Send an earlier time."}
+    body = {"code": "invalid", "title": "No", "detail": "This cannot be asked.", "errors": [fault]}
+    assert patience.words_of(Answer(422, body, 1.0)) == (
+        "invalid, This cannot be asked.; /to is in the future Send an earlier time."
+    )
+    assert patience.words_of(Answer(502, "<html>", 1.0)) == "no reason given"
